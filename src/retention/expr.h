@@ -1,0 +1,12 @@
+/*
+ * expr.h
+ *	  Conditions on a row that a user writes as text.
+ */
+#ifndef CUST_EXPR_H
+#define CUST_EXPR_H
+
+#include "postgres.h"
+
+extern char *cust_row_condition(Oid relid, const char *condition, const char *argument);
+
+#endif							/* CUST_EXPR_H */
