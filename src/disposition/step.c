@@ -1,0 +1,376 @@
+/*
+ * step.c
+ *	  The order of disposition, and what is due in SQL.
+ *
+ * Plan and execution take their conditions from here, and these take theirs
+ * from the compiled rules: there is no second place that says when a row may
+ * go.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_constraint.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "core/compat.h"
+#include "core/errors.h"
+#include "core/relinfo.h"
+#include "disposition/step.h"
+
+/* Does any rule of any class of the table protect its rows from UPDATE? */
+static bool
+update_guarded(const CustBook *book, const CustAdoption *adoption)
+{
+	static const char *const bases[] = {"entrusted", "appointed", "own"};
+	ListCell   *c,
+			   *r;
+
+	foreach(c, adoption->classes)
+		for (int i = 0; i < lengthof(bases); i++)
+			foreach(r, cust_applicable_rules(book, lfirst(c), bases[i]))
+				if (strcmp(((CustRule *) lfirst(r))->guard, "update") == 0)
+					return true;
+	return false;
+}
+
+/*
+ * read_foreign_keys
+ *		Which foreign keys stand between this table's rows and their end.
+ *
+ * A key of a table that is not adopted blocks the table as a whole: nobody
+ * has said what its rows are.  SET NULL and SET DEFAULT rewrite the child and
+ * let the parent go; where the child's rows are protected from UPDATE, they
+ * count like the others.
+ */
+static void
+read_foreign_keys(const CustBook *book, CustStep *step)
+{
+	ListCell   *cell;
+
+	foreach(cell, cust_foreign_keys_to(step->adoption->relid))
+	{
+		CustForeignKey *fk = lfirst(cell);
+		CustAdoption *child = cust_book_adoption(book, fk->child);
+
+		if (child == NULL)
+		{
+			step->blocked = psprintf("foreign key \"%s\" of %s, which is not adopted",
+									 fk->name, cust_relation_name(fk->child));
+			continue;
+		}
+		if ((fk->on_delete == FKCONSTR_ACTION_SETNULL ||
+			 fk->on_delete == FKCONSTR_ACTION_SETDEFAULT) &&
+			!update_guarded(book, child))
+			continue;
+		step->inbound = lappend(step->inbound, fk);
+	}
+}
+
+/*
+ * cust_steps
+ *		All adopted tables, children before parents.
+ *
+ * Tables without an order between them stay in the order of their names, so
+ * that the same book always gives the same plan.  Tables in a circle of
+ * foreign keys come last and are blocked.
+ */
+List *
+cust_steps(const CustBook *book)
+{
+	List	   *left = NIL;
+	List	   *ordered = NIL;
+	ListCell   *cell,
+			   *inner;
+
+	foreach(cell, book->adoptions)
+	{
+		CustStep   *step = palloc0(sizeof(CustStep));
+
+		step->adoption = lfirst(cell);
+		step->path = cust_path(book, step->adoption);
+		step->row_key = cust_row_key(step->adoption->relid);
+		read_foreign_keys(book, step);
+		if (step->row_key == NIL)
+			step->blocked = psprintf("%s has no primary key", step->adoption->relname);
+		left = lappend(left, step);
+	}
+
+	while (left != NIL)
+	{
+		CustStep   *next = NULL;
+
+		/* the first table that no table still left refers to */
+		foreach(cell, left)
+		{
+			CustStep   *candidate = lfirst(cell);
+			bool		free = true;
+
+			foreach(inner, candidate->inbound)
+			{
+				CustForeignKey *fk = lfirst(inner);
+
+				if (fk->child != candidate->adoption->relid &&
+					cust_step_of(left, fk->child) != NULL)
+					free = false;
+			}
+			if (free)
+			{
+				next = candidate;
+				break;
+			}
+		}
+		if (next == NULL)
+		{
+			foreach(cell, left)
+			{
+				CustStep   *step = lfirst(cell);
+
+				step->no = list_length(ordered) + 1;
+				step->blocked = psprintf("foreign keys in a circle through %s",
+										 step->adoption->relname);
+				ordered = lappend(ordered, step);
+			}
+			break;
+		}
+		next->no = list_length(ordered) + 1;
+		ordered = lappend(ordered, next);
+		left = list_delete_ptr(left, next);
+	}
+	return ordered;
+}
+
+/* The step of a relation, or NULL. */
+CustStep *
+cust_step_of(List *steps, Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, steps)
+		if (((CustStep *) lfirst(cell))->adoption->relid == relid)
+			return lfirst(cell);
+	return NULL;
+}
+
+/*
+ * cust_part_block
+ *		Why nothing of this part can be executed whatever the rows are, or NULL.
+ */
+char *
+cust_part_block(const CustStep *step, const CustPart *part)
+{
+	if (part->basis == NULL)
+		return psprintf("record class \"%s\" has no custody basis",
+						part->class->record_class);
+	if (part->rules == NIL)
+		return psprintf("no rule for record class \"%s\" under basis %s",
+						part->class->record_class, part->basis);
+	if (cust_draft_rule(part))
+		return psprintf("rule \"%s\" is a draft", cust_draft_rule(part)->name);
+	return step->blocked;
+}
+
+/* FROM items beside t: the tables on the path and the facts. */
+char *
+cust_from_sql(const CustStep *step)
+{
+	StringInfoData buf;
+	ListCell   *cell;
+
+	initStringInfo(&buf);
+	foreach(cell, step->path->tables)
+		appendStringInfo(&buf, "%s, ", (char *) lfirst(cell));
+	appendStringInfoString(&buf, cust_facts_sql());
+	return buf.data;
+}
+
+/* The row t belongs to this part, and f are its facts. */
+char *
+cust_belongs_sql(const CustStep *step, const CustPart *part)
+{
+	return psprintf("f.part = %d AND %s AND %s", part->no,
+					cust_client_join_sql(step->path),
+					cust_class_sql(step->adoption, part->class));
+}
+
+/* The client's last contract is over. */
+char *
+cust_ended_sql(void)
+{
+	return pstrdup("f.contract_end < $1");
+}
+
+/* The last retained day is over. */
+char *
+cust_past_sql(const CustBook *book, const CustPart *part)
+{
+	return psprintf("(%s) < $1", cust_retain_sql(book, part));
+}
+
+/* The rules agree: what must be kept may be kept. */
+char *
+cust_consistent_sql(const CustBook *book, const CustPart *part)
+{
+	ListCell   *cell;
+	bool		maximum = part->has_maximum;
+
+	foreach(cell, part->rules)
+		if (((CustRule *) lfirst(cell))->maximum)
+			maximum = true;
+	if (!maximum)
+		return pstrdup("true");
+	return psprintf("COALESCE((%s) >= (%s), true)", cust_dispose_sql(book, part),
+					cust_retain_sql(book, part));
+}
+
+/*
+ * cust_disposition_sql
+ *		The rule that decides asks for this disposition.
+ *
+ * A row to be returned is destroyed here once its return is confirmed; until
+ * then its disposition is "return".
+ */
+char *
+cust_disposition_sql(const CustBook *book, const CustPart *part,
+					 const char *disposition)
+{
+	StringInfoData plain,
+				returning;
+	ListCell   *cell;
+	int			matching = 0;
+	bool		destroy = strcmp(disposition, "destroy") == 0;
+	const char *confirmed = destroy ? "f.returned_on IS NOT NULL" :
+		"f.returned_on IS NULL";
+
+	initStringInfo(&plain);
+	initStringInfo(&returning);
+	foreach(cell, part->rules)
+	{
+		CustRule   *rule = lfirst(cell);
+		StringInfo	list = NULL;
+
+		if (strcmp(rule->disposition, disposition) == 0 &&
+			strcmp(disposition, "return") != 0)
+			list = &plain;
+		else if (strcmp(rule->disposition, "return") == 0 &&
+				 (destroy || strcmp(disposition, "return") == 0))
+			list = &returning;
+		if (list == NULL)
+			continue;
+		matching++;
+		appendStringInfo(list, "%s%d", list->len ? ", " : "",
+						 foreach_current_index(cell) + 1);
+	}
+	if (matching == 0)
+		return pstrdup("false");
+	if (returning.len == 0 && matching == list_length(part->rules))
+		return pstrdup("true");
+	if (returning.len == 0)
+		return psprintf("(%s) IN (%s)", cust_deciding_sql(book, part), plain.data);
+	if (plain.len == 0)
+		return psprintf("(%s) IN (%s) AND %s", cust_deciding_sql(book, part),
+						returning.data, confirmed);
+	return psprintf("((%s) IN (%s) OR (%s) IN (%s) AND %s)",
+					cust_deciding_sql(book, part), plain.data,
+					cust_deciding_sql(book, part), returning.data, confirmed);
+}
+
+/*
+ * cust_due_sql
+ *		The row t is due for this disposition on day $1, all told but for the
+ *		rows that refer to it.
+ */
+char *
+cust_due_sql(const CustBook *book, const CustStep *step, const CustPart *part,
+			 const char *disposition)
+{
+	if (cust_part_block(step, part))
+		return pstrdup("false");
+	return psprintf("%s AND NOT f.held AND %s AND %s AND %s AND %s",
+					cust_belongs_sql(step, part), cust_ended_sql(),
+					cust_past_sql(book, part), cust_consistent_sql(book, part),
+					cust_disposition_sql(book, part, disposition));
+}
+
+/*
+ * cust_references_sql
+ *		The child row c refers to the row t by this key; a row that refers to
+ *		itself does not count.
+ */
+char *
+cust_references_sql(const CustForeignKey *fk, const CustStep *parent)
+{
+	StringInfoData buf;
+	ListCell   *c,
+			   *p;
+
+	initStringInfo(&buf);
+	forboth(c, fk->child_columns, p, fk->parent_columns)
+		appendStringInfo(&buf, "%s%s", buf.len ? " AND " : "",
+						 cust_equals(cust_column_type(fk->child, lfirst(c)),
+									 psprintf("c.%s", quote_identifier(lfirst(c))),
+									 cust_column_type(fk->parent, lfirst(p)),
+									 psprintf("t.%s", quote_identifier(lfirst(p)))));
+	if (fk->child == fk->parent)
+		appendStringInfo(&buf, " AND NOT (ROW(%s) IS NOT DISTINCT FROM ROW(%s))",
+						 cust_column_list(parent->row_key, "c"),
+						 cust_column_list(parent->row_key, "t"));
+	return buf.data;
+}
+
+/* A row's key as text[], whose text is custodian.anonymized.row_key. */
+char *
+cust_row_key_sql(List *row_key, const char *alias)
+{
+	StringInfoData buf;
+	ListCell   *cell;
+
+	initStringInfo(&buf);
+	foreach(cell, row_key)
+		appendStringInfo(&buf, "%s(%s.%s)::pg_catalog.text", buf.len ? ", " : "",
+						 alias, quote_identifier(lfirst(cell)));
+	return psprintf("ARRAY[%s]", buf.data);
+}
+
+/* The columns of a key array, cast back: "(key)[1]::type, (key)[2]::type". */
+char *
+cust_key_values_sql(Oid relid, List *row_key, const char *key)
+{
+	StringInfoData buf;
+	ListCell   *cell;
+
+	initStringInfo(&buf);
+	foreach(cell, row_key)
+		appendStringInfo(&buf, "%s((%s)[%d])::%s", buf.len ? ", " : "", key,
+						 foreach_current_index(cell) + 1,
+						 cust_type_name(cust_column_type(relid, lfirst(cell))));
+	return buf.data;
+}
+
+/*
+ * cust_unindexed
+ *		"relation (columns)" of each key on this table's way to the client, and
+ *		of each foreign key towards it, that no index serves.
+ */
+List *
+cust_unindexed(const CustStep *step)
+{
+	List	   *result = NIL;
+	ListCell   *relation,
+			   *columns,
+			   *cell;
+
+	forboth(relation, step->path->relations, columns, step->path->join_columns)
+		if (!cust_indexed(lfirst_oid(relation), lfirst(columns)))
+			result = lappend(result, psprintf("%s (%s)",
+											  cust_relation_name(lfirst_oid(relation)),
+											  cust_column_list(lfirst(columns), NULL)));
+	foreach(cell, step->inbound)
+	{
+		CustForeignKey *fk = lfirst(cell);
+
+		if (!cust_indexed(fk->child, fk->child_columns))
+			result = lappend(result, psprintf("%s (%s)", cust_relation_name(fk->child),
+											  cust_column_list(fk->child_columns, NULL)));
+	}
+	return result;
+}
