@@ -35,11 +35,8 @@ test: check-names
 sanitize coverage: check-names
 	@FLAVOR=$@ '$(here)/test/run.sh'
 
-demo bench lint:
+demo bench lint format:
 	@'$(here)/test/$@.sh'
-
-format:
-	find '$(here)/src' -name '*.[ch]' -exec clang-format -i --style=file {} +
 
 # pg_regress looks for a test's input in ./sql before test/sql, and regression
 # and isolation tests share one expected directory: no name may be used twice.

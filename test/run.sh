@@ -48,11 +48,12 @@ suite_files() {
 	esac
 }
 
-# The names of a suite's tests, of those that TESTS picks.
+# The names of a suite's tests, of those that TESTS picks; from the copy of the
+# checkout as soon as there is one.
 pick() {
 	local dir ext file name
 	read -r dir ext <<<"$(suite_files "$1")"
-	for file in "$TOP/test/$dir"/*"$ext"; do
+	for file in "${SRC:-$TOP}/test/$dir"/*"$ext"; do
 		name=${file##*/}
 		name=${name%"$ext"}
 		[ -e "$file" ] || continue
@@ -137,9 +138,9 @@ run_pgtap() {
 # Makefile.global; TESTDATADIR and TESTLOGDIR are what 16 and later go by.
 run_tap() {
 	local file
-	as_user mkdir "$WORK/tap"
+	as_user mkdir -p "$WORK/tap/tmp_check"
 	export PERL5LIB=$PGXS_TEST/perl PG_REGRESS=$PGXS_TEST/regress/pg_regress PGPORT=65432
-	export TESTDIR=$WORK/tap TESTDATADIR=$WORK/tap/data TESTLOGDIR=$WORK/tap/tmp_check/log
+	export TESTDIR=$WORK/tap TESTDATADIR=$WORK/tap/tmp_check TESTLOGDIR=$WORK/tap/tmp_check/log
 	[ ! -e "$SRC/test/lib/tap.conf" ] || export TEMP_CONFIG=$SRC/test/lib/tap.conf
 	run_tap_files t "${@/%/.pl}"
 	sed 1d "$WORK/summary" 2>/dev/null | while read -r file; do

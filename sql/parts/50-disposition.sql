@@ -94,7 +94,7 @@ COMMENT ON COLUMN custodian.run_log.started_at IS 'begin';
 COMMENT ON COLUMN custodian.run_log.updated_at IS 'last committed batch';
 COMMENT ON COLUMN custodian.run_log.finished_at IS 'end; NULL while it runs, or where it was cut off';
 COMMENT ON COLUMN custodian.run_log.state IS
-	'running, finished, paused, budget (rows or time used up), problems (some steps failed, see last_problem)';
+	'running, finished, paused, budget (rows or time used up), shut out (a hold or a rule was being changed), problems (some steps failed, see last_problem)';
 COMMENT ON COLUMN custodian.run_log.clients IS 'clients whose contracts ended, found at the begin';
 COMMENT ON COLUMN custodian.run_log.clients_done IS 'of them, gone through so far';
 COMMENT ON COLUMN custodian.run_log.relation IS 'table of the last batch';
@@ -122,6 +122,21 @@ LANGUAGE C;
 REVOKE ALL ON FUNCTION custodian.guard_truncate() FROM PUBLIC;
 COMMENT ON FUNCTION custodian.guard_truncate() IS
 	'trigger that adopt() puts on a table: refuses TRUNCATE while a rule or a hold protects rows of it';
+
+CREATE FUNCTION custodian.keep_guarded()
+RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'custodian_keep_guarded'
+LANGUAGE C VOLATILE;
+REVOKE ALL ON FUNCTION custodian.keep_guarded() FROM PUBLIC;
+COMMENT ON FUNCTION custodian.keep_guarded() IS
+	'event trigger function: puts the guard on new partitions and children of adopted tables';
+
+CREATE EVENT TRIGGER custodian_keep_guarded ON ddl_command_end
+	WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
+	EXECUTE FUNCTION custodian.keep_guarded();
+ALTER EVENT TRIGGER custodian_keep_guarded ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER custodian_keep_guarded IS
+	'puts the guard on new partitions and children of adopted tables';
 
 CREATE FUNCTION custodian.keyed_digest(value text, secret bytea)
 RETURNS text

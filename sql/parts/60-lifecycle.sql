@@ -75,7 +75,8 @@ CREATE VIEW custodian.run_progress WITH (security_barrier) AS
 								(SELECT d.oid FROM pg_catalog.pg_database AS d
 								 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
 							AND k.classid OPERATOR(pg_catalog.=) 1129665364::pg_catalog.oid
-							AND k.objid OPERATOR(pg_catalog.=) (l.run_no)::pg_catalog.oid)
+							AND k.objid OPERATOR(pg_catalog.=) (l.run_no)::pg_catalog.oid
+							AND k.objsubid OPERATOR(pg_catalog.=) 3)
 				THEN 'running'
 			ELSE 'cut off' END AS state,
 		l.started_at, l.updated_at, l.finished_at, l.clients, l.clients_done,

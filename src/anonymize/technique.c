@@ -12,14 +12,10 @@
 #include <openssl/hmac.h>
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/syscache.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -77,34 +73,6 @@ column_width(Oid relid, AttrNumber attnum)
 		typmod - (int32) VARHDRSZ : DIGEST_CHARS;
 }
 
-/* Is the column part of a unique index? */
-static bool
-column_unique(Oid relid, AttrNumber attnum)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(rel);
-	bool		unique = false;
-	ListCell   *cell;
-
-	foreach(cell, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		for (int i = 0; index->indisunique && i < index->indnkeyatts; i++)
-			if (index->indkey.values[i] == attnum)
-				unique = true;
-		ReleaseSysCache(tuple);
-	}
-	list_free(indexes);
-	table_close(rel, AccessShareLock);
-	return unique;
-}
-
 /*
  * cust_technique_check
  *		Refuse a technique that the column would refuse, before a row is touched.
@@ -143,7 +111,7 @@ cust_technique_check(Oid relid, const char *column, const char *technique,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("column \"%s\" is NOT NULL", column),
 				 errhint("Use technique constant, or keyed_digest for a text or uuid column.")));
-	if (strcmp(technique, "constant") == 0 && column_unique(relid, attnum))
+	if (strcmp(technique, "constant") == 0 && cust_in_unique(relid, column))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("column \"%s\" is part of a unique index", column),

@@ -23,12 +23,21 @@ cust_get_text(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
+static void missing(const char *name) pg_attribute_noreturn();
+
 static void
 missing(const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* A text argument that may be left out but not be empty. */
+char *
+cust_option_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	return PG_ARGISNULL(n) ? NULL : cust_need_text(fcinfo, n, name);
 }
 
 /* A text argument that must be there and must not be empty. */

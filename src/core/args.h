@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 extern char *cust_get_text(FunctionCallInfo fcinfo, int n);
+extern char *cust_option_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *cust_need_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern Oid	cust_need_oid(FunctionCallInfo fcinfo, int n, const char *name);
 extern void cust_prevent_read_only(const char *function);

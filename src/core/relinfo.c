@@ -28,7 +28,6 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
@@ -222,15 +221,19 @@ cust_column_type(Oid relid, const char *column)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist any more",
 						column, get_rel_name(relid)),
-				 errhint("Release the relation and adopt it again, or name the new column with custodian.change_adoption().")));
+				 errhint("Release the relation and adopt it again; a new date column can be named with custodian.change_adoption().")));
 	return get_atttype(relid, attnum);
 }
 
-/* Qualified, quoted name of a type, without modifier. */
+/*
+ * Qualified, quoted name of a type, without modifier.  TYPEMOD_GIVEN has the
+ * modifier's absence spelled out: plain "character" would be character(1).
+ */
 char *
 cust_type_name(Oid type)
 {
-	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+	return format_type_extended(type, -1,
+								FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN);
 }
 
 /* "alias.a, alias.b", quoted. */
@@ -292,124 +295,168 @@ cust_names_of(Datum name_array)
 	return result;
 }
 
+/* A usable index: valid, at once, for all rows. */
+typedef struct TableIndex
+{
+	bool		unique;
+	bool		primary;
+	List	   *columns;		/* of char *; NIL where an expression is among them */
+} TableIndex;
+
+/*
+ * indexes_of
+ *		The usable indexes of a table, in the order of their OIDs.
+ *
+ * Straight from pg_index, without a lock on the table: asking about a table
+ * must not wait for DDL that is under way on it.
+ */
+static List *
+indexes_of(Oid relid)
+{
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+		TableIndex *index;
+
+		if (!form->indisvalid || !form->indimmediate ||
+			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+			continue;
+		index = palloc0(sizeof(TableIndex));
+		index->unique = form->indisunique;
+		index->primary = form->indisprimary;
+		for (int i = 0; i < form->indnkeyatts; i++)
+		{
+			char	   *name = form->indkey.values[i] > 0 ?
+				get_attname(relid, form->indkey.values[i], true) : NULL;
+
+			if (name == NULL)
+			{
+				index->columns = NIL;
+				break;
+			}
+			index->columns = lappend(index->columns, name);
+		}
+		result = lappend(result, index);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+static bool
+has_column(List *columns, const char *column)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns)
+		if (strcmp(lfirst(cell), column) == 0)
+			return true;
+	return false;
+}
+
+/* Is the column NOT NULL? */
+bool
+cust_not_null(Oid relid, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
 /*
  * cust_row_key
- *		Columns that identify a row: the primary key, else a unique index that
- *		is neither partial nor deferrable nor on expressions, and whose
+ *		Columns that identify a row: the primary key, else a unique index whose
  *		columns are NOT NULL.  NIL where there is none.
  */
 List *
 cust_row_key(Oid relid)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(rel);
 	List	   *result = NIL;
-	bool		primary = false;
-	ListCell   *cell;
+	ListCell   *cell,
+			   *column;
 
-	foreach(cell, indexes)
+	foreach(cell, indexes_of(relid))
 	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
-		List	   *columns = NIL;
-		bool		usable;
+		TableIndex *index = lfirst(cell);
+		bool		usable = index->unique && index->columns != NIL;
 
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		usable = index->indisunique && index->indisvalid && index->indimmediate &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-		for (int i = 0; usable && i < index->indnkeyatts; i++)
-		{
-			AttrNumber	attnum = index->indkey.values[i];
-
-			if (attnum <= 0 ||
-				!TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attnotnull)
+		foreach(column, index->columns)
+			if (!cust_not_null(relid, lfirst(column)))
 				usable = false;
-			else
-				columns = lappend(columns, get_attname(relid, attnum, false));
-		}
-		if (usable && (result == NIL || (index->indisprimary && !primary)))
-		{
-			result = columns;
-			primary = index->indisprimary;
-		}
-		ReleaseSysCache(tuple);
+		if (usable && index->primary)
+			return index->columns;
+		if (usable && result == NIL)
+			result = index->columns;
 	}
-	list_free(indexes);
-	table_close(rel, AccessShareLock);
 	return result;
 }
 
-/*
- * cust_indexed
- *		Is there a usable index that begins with these columns, in any order?
- */
+/* Is there a usable index that begins with these columns, in any order? */
 bool
 cust_indexed(Oid relid, List *columns)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(rel);
-	bool		found = false;
 	ListCell   *cell;
 
-	foreach(cell, indexes)
+	foreach(cell, indexes_of(relid))
 	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
+		TableIndex *index = lfirst(cell);
 		int			matched = 0;
 
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indisvalid && heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
-			for (int i = 0; i < index->indnkeyatts && i < list_length(columns); i++)
-			{
-				ListCell   *column;
-
-				foreach(column, columns)
-					if (index->indkey.values[i] == get_attnum(relid, lfirst(column)))
-						matched++;
-			}
+		for (int i = 0; i < list_length(columns) && i < list_length(index->columns); i++)
+			if (has_column(columns, list_nth(index->columns, i)))
+				matched++;
 		if (matched == list_length(columns))
-			found = true;
-		ReleaseSysCache(tuple);
+			return true;
 	}
-	list_free(indexes);
-	table_close(rel, AccessShareLock);
-	return found;
+	return false;
 }
 
-/* Is there a unique index on just this column, for all rows, at once? */
+/* Is there a unique index on just this column? */
 bool
 cust_unique(Oid relid, const char *column)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(rel);
-	bool		found = false;
 	ListCell   *cell;
 
-	foreach(cell, indexes)
+	foreach(cell, indexes_of(relid))
 	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
+		TableIndex *index = lfirst(cell);
 
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indisunique && index->indisvalid && index->indimmediate &&
-			index->indnkeyatts == 1 &&
-			index->indkey.values[0] == get_attnum(relid, column) &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
-			found = true;
-		ReleaseSysCache(tuple);
+		if (index->unique && list_length(index->columns) == 1 &&
+			has_column(index->columns, column))
+			return true;
 	}
-	list_free(indexes);
-	table_close(rel, AccessShareLock);
-	return found;
+	return false;
+}
+
+/* Is the column part of a unique index? */
+bool
+cust_in_unique(Oid relid, const char *column)
+{
+	ListCell   *cell;
+
+	foreach(cell, indexes_of(relid))
+	{
+		TableIndex *index = lfirst(cell);
+
+		if (index->unique && has_column(index->columns, column))
+			return true;
+	}
+	return false;
 }
 
 /* The table at the top of a partition tree; the relation itself elsewhere. */
@@ -445,68 +492,53 @@ constraint_columns(HeapTuple tuple, TupleDesc desc, int field, Oid relid)
 	return result;
 }
 
+/* One foreign key of pg_constraint. */
+static CustForeignKey *
+read_foreign_key(HeapTuple tuple, TupleDesc desc)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	CustForeignKey *fk = palloc0(sizeof(CustForeignKey));
+	ListCell   *cell;
+
+	fk->name = pstrdup(NameStr(con->conname));
+	fk->child = cust_top_relation(con->conrelid);
+	fk->parent = cust_top_relation(con->confrelid);
+	fk->on_delete = con->confdeltype;
+	fk->child_columns = constraint_columns(tuple, desc, Anum_pg_constraint_conkey,
+										   con->conrelid);
+	fk->parent_columns = constraint_columns(tuple, desc, Anum_pg_constraint_confkey,
+											con->confrelid);
+	foreach(cell, fk->child_columns)
+		if (!cust_not_null(con->conrelid, lfirst(cell)))
+			fk->nullable = true;
+	return fk;
+}
+
 /*
  * foreign_keys
- *		Foreign keys with relid at one end: of it (referencing), or to it.
+ *		Foreign keys in which a column of pg_constraint names one of the
+ *		relations.
  *
  * A key declared on a partitioned table has a row for each partition too;
  * those have conparentid set and are passed over.  A key declared on a single
  * partition is reported as one of the table at the top.
  */
 static List *
-foreign_keys(Oid relid, bool referencing)
+foreign_keys(List *relids, bool referencing)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	ScanKeyData key[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	List	   *result = NIL;
 
-	if (referencing)
-	{
-		ScanKeyInit(&key[0], Anum_pg_constraint_conrelid,
-					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-		scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true,
-								  NULL, 1, key);
-	}
-	else
-	{
-		ScanKeyInit(&key[0], Anum_pg_constraint_confrelid,
-					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-		scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, key);
-	}
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-		CustForeignKey *fk;
-		ListCell   *cell;
 
-		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid))
-			continue;
-		fk = palloc0(sizeof(CustForeignKey));
-		fk->name = pstrdup(NameStr(con->conname));
-		fk->child = cust_top_relation(con->conrelid);
-		fk->parent = cust_top_relation(con->confrelid);
-		fk->on_delete = con->confdeltype;
-		fk->child_columns = constraint_columns(tuple, desc,
-											   Anum_pg_constraint_conkey,
-											   con->conrelid);
-		fk->parent_columns = constraint_columns(tuple, desc,
-												Anum_pg_constraint_confkey,
-												con->confrelid);
-		foreach(cell, fk->child_columns)
-		{
-			HeapTuple	att = SearchSysCacheAttName(con->conrelid, lfirst(cell));
-
-			if (HeapTupleIsValid(att))
-			{
-				if (!((Form_pg_attribute) GETSTRUCT(att))->attnotnull)
-					fk->nullable = true;
-				ReleaseSysCache(att);
-			}
-		}
-		result = lappend(result, fk);
+		if (con->contype == CONSTRAINT_FOREIGN && !OidIsValid(con->conparentid) &&
+			list_member_oid(relids, referencing ? con->conrelid : con->confrelid))
+			result = lappend(result, read_foreign_key(tuple, RelationGetDescr(rel)));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -517,14 +549,17 @@ foreign_keys(Oid relid, bool referencing)
 List *
 cust_foreign_keys_of(Oid relid)
 {
-	return foreign_keys(relid, true);
+	return foreign_keys(list_make1_oid(relid), true);
 }
 
-/* Foreign keys of any relation that point to this one. */
+/*
+ * Foreign keys of any relation that point to this one, or to one that inherits
+ * from it: the rows there are its rows.
+ */
 List *
 cust_foreign_keys_to(Oid relid)
 {
-	return foreign_keys(relid, false);
+	return foreign_keys(find_all_inheritors(relid, NoLock, NULL), false);
 }
 
 /* The foreign key on exactly these columns, or NULL. */

@@ -19,6 +19,8 @@ typedef struct CustForeignKey
 	List	   *parent_columns;
 	char		on_delete;		/* confdeltype */
 	bool		nullable;		/* any referencing column may be NULL */
+	Oid			adopted;		/* adopted table that holds the child's rows,
+								 * filled in by disposition/step.c */
 } CustForeignKey;
 
 extern Oid	cust_relation_owner(Oid relid);
@@ -40,7 +42,9 @@ extern bool cust_indexed(Oid relid, List *columns);
 extern List *cust_foreign_keys_of(Oid relid);
 extern List *cust_foreign_keys_to(Oid relid);
 extern CustForeignKey *cust_foreign_key_on(Oid relid, List *columns);
+extern bool cust_not_null(Oid relid, const char *column);
 extern bool cust_unique(Oid relid, const char *column);
+extern bool cust_in_unique(Oid relid, const char *column);
 extern Oid	cust_top_relation(Oid relid);
 
 #endif							/* CUST_RELINFO_H */

@@ -7,7 +7,8 @@
  * custodian's tables it becomes the extension's owner for that statement
  * only, and where it touches a user's table it becomes that table's owner in
  * a security-restricted operation (the models are ri_triggers.c and amcheck).
- * Both pin search_path, so that no name resolves outside pg_catalog.
+ * Both pin search_path, so that no name resolves outside pg_catalog, and the
+ * settings that decide how values look as text.
  *
  * Should an error leave a function between enter and leave, transaction or
  * subtransaction abort puts identity and settings back.
@@ -28,6 +29,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "core/compat.h"
 #include "core/errors.h"
@@ -75,16 +77,34 @@ cust_schema_oid(void)
 	return get_namespace_oid("custodian", false);
 }
 
-/* Shared by both ways in: note the identity, take another, pin the path. */
+/*
+ * What a session could bend our statements with: where names resolve, and how
+ * values look as text (keys are compared and stored as text).
+ */
+static const struct
+{
+	const char *name;
+	const char *value;
+}			pinned[] = {
+	{"search_path", "pg_catalog, pg_temp"},
+	{"DateStyle", "ISO, YMD"},
+	{"IntervalStyle", "postgres"},
+	{"TimeZone", "UTC"},
+	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
+};
+
+/* Shared by both ways in: note the identity, take another, pin the settings. */
 static void
 enter(CustIdentity *saved, Oid userid, int add_context)
 {
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
 	SetUserIdAndSecContext(userid, saved->sec_context | add_context);
 	saved->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	for (int i = 0; i < lengthof(pinned); i++)
+		(void) set_config_option(pinned[i].name, pinned[i].value,
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 }
 
 /*
@@ -195,6 +215,23 @@ uint64
 cust_sql(const char *sql, CustArgs *args, int expected)
 {
 	return cust_sql_limit(sql, args, expected, false, 0);
+}
+
+/*
+ * cust_sql_latest
+ *		Run a SELECT that sees what is committed by now, also in a transaction
+ *		whose own snapshot is older (REPEATABLE READ): whether a hold stands or a
+ *		contract is open is not a question of what the caller saw before.
+ */
+uint64
+cust_sql_latest(const char *sql, CustArgs *args)
+{
+	uint64		n;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	n = cust_sql_limit(sql, args, SPI_OK_SELECT, true, 0);
+	PopActiveSnapshot();
+	return n;
 }
 
 /* Run a SELECT of at most one row; true where there is one. */

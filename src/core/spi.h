@@ -43,6 +43,7 @@ extern void cust_arg_date(CustArgs *args, int32 value, bool isnull);
 extern uint64 cust_sql(const char *sql, CustArgs *args, int expected);
 extern uint64 cust_sql_limit(const char *sql, CustArgs *args, int expected,
 							 bool read_only, long limit);
+extern uint64 cust_sql_latest(const char *sql, CustArgs *args);
 extern bool cust_sql_one(const char *sql, CustArgs *args);
 
 /* Fields of the current SPI_tuptable; strings are in the current context. */

@@ -6,10 +6,13 @@
  * of holds, reads book and facts anew, acts on one table, and writes what it
  * did to the audit.  Either all of that is committed or none of it.
  *
- * Locks are taken in this order: custodian.hold (SHARE: no hold appears while
- * we act), custodian.client rows (NO KEY UPDATE, SKIP LOCKED: no contract is
- * reopened while we act, and a client that somebody else works on is left to
- * the next run), rows of the user's table.
+ * Locks are taken in this order: custodian.hold and custodian.rule (SHARE: no
+ * hold appears and no rule changes while we act, see cust_book_changed()), the
+ * clients (retention/client.h: no contract is reopened while we act, and a
+ * client that somebody else works on is left to the next run), the user's
+ * tables by OID (their names are looked up after that, so a table that takes
+ * another's name is not mistaken for it), rows.  What decides is read after
+ * all of them.
  *
  * The table's statement runs in a subtransaction.  Where it fails (a lock
  * timeout, a foreign key, a trigger of the application), the batch reports
@@ -19,12 +22,13 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "nodes/params.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -38,6 +42,7 @@
 #include "disposition/execute.h"
 #include "disposition/guard.h"
 #include "disposition/step.h"
+#include "retention/client.h"
 
 /* Rows of one client in a batch. */
 typedef struct ClientRows
@@ -47,25 +52,30 @@ typedef struct ClientRows
 } ClientRows;
 
 /*
- * Receives what a statement returns: the row, then its client's number.  The
- * row goes into the manifest as a digest, the client is counted.
+ * Receives what a statement returns: the row, its key (text[]) where that is
+ * wanted, its client's number.  The row goes into the manifest as a digest, the
+ * client is counted.
  */
 typedef struct Tally
 {
 	DestReceiver pub;
+	MemoryContext context;
 	CustManifest *manifest;
 	CustRowWriter *writer;
 	HTAB	   *clients;
 	ClientRows *current;
+	bool		keyed;			/* the row's key comes before the client */
+	List	   *keys;			/* of ArrayType *, where keyed */
 } Tally;
 
 static void
 tally_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
 	Tally	   *tally = (Tally *) self;
-	TupleDesc	row = CreateTemplateTupleDesc(desc->natts - 1);
+	int			columns = desc->natts - (tally->keyed ? 2 : 1);
+	TupleDesc	row = CreateTemplateTupleDesc(columns);
 
-	for (int i = 1; i < desc->natts; i++)
+	for (int i = 1; i <= columns; i++)
 		TupleDescCopyEntry(row, i, desc, i);
 	tally->writer = cust_row_writer_create(row);
 }
@@ -74,10 +84,19 @@ static bool
 tally_receive(TupleTableSlot *slot, DestReceiver *self)
 {
 	Tally	   *tally = (Tally *) self;
+	int			last = slot->tts_tupleDescriptor->natts - 1;
 	int64		client_no;
 
 	slot_getallattrs(slot);
-	client_no = DatumGetInt64(slot->tts_values[slot->tts_tupleDescriptor->natts - 1]);
+	client_no = DatumGetInt64(slot->tts_values[last]);
+	if (tally->keyed)
+	{
+		MemoryContext old = MemoryContextSwitchTo(tally->context);
+
+		tally->keys = lappend(tally->keys,
+							  DatumGetArrayTypePCopy(slot->tts_values[last - 1]));
+		MemoryContextSwitchTo(old);
+	}
 	if (tally->current == NULL || tally->current->client_no != client_no)
 	{
 		bool		found;
@@ -119,6 +138,7 @@ tally_create(void)
 	tally->pub.rShutdown = tally_shutdown;
 	tally->pub.rDestroy = tally_destroy;
 	tally->pub.mydest = DestTuplestore; /* DestNone would mean: throw away */
+	tally->context = CurrentMemoryContext;
 	tally->manifest = cust_manifest_create();
 	tally->clients = hash_create("custodian rows of clients", 64, &ctl,
 								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -132,6 +152,22 @@ compare_client_rows(const void *a, const void *b)
 	int64		y = (*(ClientRows *const *) b)->client_no;
 
 	return (x > y) - (x < y);
+}
+
+/* Something was done for these clients: their cases are under way. */
+static void
+mark_cases_running(const int64 *client_nos, int n)
+{
+	CustIdentity me;
+	CustArgs	args = {0};
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(cust_client_array(client_nos, n)), false);
+	cust_sql("UPDATE custodian.client_case SET state = 'running' "
+			 "WHERE client_no = ANY ($1) AND state = 'open'", &args, SPI_OK_UPDATE);
+	SPI_finish();
+	cust_leave(&me);
 }
 
 /* The event of a batch: what was done with how many rows of whom. */
@@ -178,6 +214,7 @@ write_event(const CustBatch *batch, const CustPart *part, Tally *tally)
 	}
 	cust_event_manifest(event, tally->manifest);
 	cust_event_write(event);
+	mark_cases_running(numbers, n);
 }
 
 /* Parameters of a statement, as constants that the planner may look at. */
@@ -210,21 +247,21 @@ run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 {
 	SPIExecuteOptions options = {0};
 	CustIdentity me;
-	int			rc;
+	volatile int rc = 0;
 
 	options.params = param_list(args);
 	options.tcount = limit;
 	options.dest = (DestReceiver *) tally;
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
-	cust_disposing = step->adoption->relid;
+	cust_guard_exempt(options.dest);
 	PG_TRY();
 	{
 		rc = SPI_execute_extended(sql, &options);
 	}
 	PG_FINALLY();
 	{
-		cust_disposing = InvalidOid;
+		cust_guard_exempt(NULL);
 	}
 	PG_END_TRY();
 	if (rc != SPI_OK_DELETE_RETURNING && rc != SPI_OK_UPDATE_RETURNING)
@@ -252,16 +289,31 @@ referenced_sql(const CustStep *step)
 	return buf.data;
 }
 
-/* Does the table refer to itself? */
-static bool
-refers_to_itself(const CustStep *step)
+/* Marks of anonymized rows go with the rows. */
+static void
+forget_marks(const CustBatch *batch, List *keys)
 {
+	CustIdentity me;
+	CustArgs	args = {0};
+	Datum	   *texts = palloc(sizeof(Datum) * list_length(keys));
 	ListCell   *cell;
+	Oid			output;
+	bool		is_varlena;
 
-	foreach(cell, step->inbound)
-		if (((CustForeignKey *) lfirst(cell))->child == step->adoption->relid)
-			return true;
-	return false;
+	getTypeOutputInfo(TEXTARRAYOID, &output, &is_varlena);
+	foreach(cell, keys)
+		texts[foreach_current_index(cell)] =
+			CStringGetTextDatum(OidOutputFunctionCall(output, PointerGetDatum(lfirst(cell))));
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_oid(&args, batch->relid);
+	cust_arg(&args, TEXTARRAYOID,
+			 PointerGetDatum(construct_array(texts, list_length(keys), TEXTOID, -1,
+											 false, TYPALIGN_INT)), false);
+	cust_sql("DELETE FROM custodian.anonymized WHERE relation = $1 AND row_key = ANY ($2)",
+			 &args, SPI_OK_DELETE);
+	SPI_finish();
+	cust_leave(&me);
 }
 
 /*
@@ -282,39 +334,42 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	appendStringInfo(&sql, "DELETE FROM %s AS t USING %s WHERE %s",
 					 step->adoption->relname, cust_from_sql(step),
 					 cust_due_sql(book, step, part, "destroy"));
-	foreach(cell, step->inbound)
+	if (batch->end > 0)
+		appendStringInfo(&sql, " AND t.ctid >= '(%u,0)' AND t.ctid < '(%u,0)'",
+						 batch->begin, batch->end);
+	foreach(cell, batch->trusting ? NIL : step->inbound)
 	{
 		CustForeignKey *fk = lfirst(cell);
 
 		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s AS c WHERE %s)",
 						 cust_relation_name(fk->child), cust_references_sql(fk, step));
 	}
-	appendStringInfoString(&sql, " RETURNING t.*, f.client_no");
+	tally->keyed = step->adoption->techniques != NIL;
+	appendStringInfo(&sql, " RETURNING t.*, %s%sf.client_no",
+					 tally->keyed ? cust_row_key_sql(step->row_key, "t") : "",
+					 tally->keyed ? ", " : "");
 
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
 	run_statement(step, sql.data, &args, batch->limit - result->rows, tally);
 	rows = (int64) cust_manifest_rows(tally->manifest);
 	if (rows > 0)
 		write_event(batch, part, tally);
+	if (tally->keys)
+		forget_marks(batch, tally->keys);
 	result->rows += rows;
-	/* children went, so their parents in the same table may go now */
-	if (result->rows >= batch->limit || (rows > 0 && refers_to_itself(step)))
+	if (result->rows >= batch->limit)
 		result->more = true;
 }
 
 /* A key for each client that has none: 32 random bytes. */
 static void
-make_secrets(const CustBatch *batch)
+make_secrets(ArrayType *client_nos)
 {
-	Datum	   *numbers;
-	Datum	   *secrets;
-	int			n;
+	int			n = cust_client_count(client_nos);
+	Datum	   *secrets = palloc(sizeof(Datum) * Max(n, 1));
 	CustIdentity me;
 	CustArgs	args = {0};
 
-	deconstruct_array(batch->client_nos, INT8OID, 8, FLOAT8PASSBYVAL,
-					  TYPALIGN_DOUBLE, &numbers, NULL, &n);
-	secrets = palloc(sizeof(Datum) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
 		bytea	   *secret = palloc(VARHDRSZ + 32);
@@ -328,7 +383,7 @@ make_secrets(const CustBatch *batch)
 	}
 	cust_enter_custodian(&me);
 	SPI_connect();
-	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(batch->client_nos), false);
+	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(client_nos), false);
 	cust_arg(&args, BYTEAARRAYOID,
 			 PointerGetDatum(construct_array(secrets, n, BYTEAOID, -1, false,
 											 TYPALIGN_INT)), false);
@@ -460,11 +515,13 @@ anonymize(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	StringInfoData sql;
 	Tally	   *tally;
 	ListCell   *cell;
-	int			n;
+	int			n,
+				marked;
 
 	n = lock_keys(batch, book, step, part, &keys, result);
 	result->more = n >= batch->limit;
-	if (n == 0 || mark_keys(batch, &keys) == 0)
+	marked = n > 0 ? mark_keys(batch, &keys) : 0;
+	if (marked == 0)
 		return;
 
 	initStringInfo(&sql);
@@ -478,19 +535,22 @@ anonymize(const CustBatch *batch, const CustBook *book, const CustStep *step,
 											technique->technique, technique->value));
 	}
 	appendStringInfo(&sql, " FROM unnest($11, $12) AS k(key, client_no), %s "
-					 "WHERE f.part = %d AND f.client_no = k.client_no AND ROW(%s) = ROW(%s) "
-					 "RETURNING t.*, f.client_no",
-					 cust_facts_sql(), part->no, cust_column_list(step->row_key, "t"),
-					 cust_key_values_sql(batch->relid, step->row_key,
-										 "(k.key)::pg_catalog.text[]"));
+					 "WHERE f.client_no = k.client_no AND %s RETURNING t.*, f.client_no",
+					 cust_facts_sql(),
+					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"));
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
 	cust_arg(&args, TEXTARRAYOID, keys.values[0], false);
 	cust_arg(&args, INT8ARRAYOID, keys.values[1], false);
 	tally = tally_create();
 	run_statement(step, sql.data, &args, 0, tally);
 	result->rows = (int64) cust_manifest_rows(tally->manifest);
-	if (result->rows > 0)
-		write_event(batch, part, tally);
+	if (result->rows != marked)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("%s: " INT64_FORMAT " of %d rows could be anonymized",
+						step->adoption->relname, result->rows, marked),
+				 errhint("A trigger of the table holds the change back.")));
+	write_event(batch, part, tally);
 }
 
 /* Facts of clients whose rows of this class have no restriction mark yet. */
@@ -550,12 +610,12 @@ restrict_rows(const CustBatch *batch, const CustBook *book, const CustStep *step
 	int64	   *numbers;
 	Datum	   *values;
 
+	if (!appointed && strcmp(condition, "false") == 0)
+		return;
 	condition = psprintf("%s AND %s", cust_past_sql(book, part), condition);
 	if (appointed)
 		condition = psprintf("(%s OR (%s) IS NOT TRUE)", condition,
 							 cust_past_sql(book, part));
-	else if (strstr(condition, "AND false"))
-		return;
 	part->facts = unmarked(batch, part);
 	if (part->facts == NIL)
 		return;
@@ -564,10 +624,10 @@ restrict_rows(const CustBatch *batch, const CustBook *book, const CustStep *step
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
 	n = cust_sql_limit(psprintf("SELECT DISTINCT f.client_no FROM %s AS t, %s WHERE %s "
-								"AND NOT f.held AND %s AND %s ORDER BY 1",
+								"AND %s ORDER BY 1",
 								step->adoption->relname, cust_from_sql(step),
-								cust_belongs_sql(step, part), cust_ended_sql(),
-								condition), &args, SPI_OK_SELECT, false, 0);
+								cust_belongs_sql(step, part), condition),
+					   &args, SPI_OK_SELECT, false, 0);
 	numbers = MemoryContextAlloc(context, sizeof(int64) * Max(n, 1));
 	values = MemoryContextAlloc(context, sizeof(Datum) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
@@ -600,68 +660,86 @@ restrict_rows(const CustBatch *batch, const CustBook *book, const CustStep *step
 	cust_event_name(event, "basis", part->basis);
 	cust_event_int_list(event, "clients", numbers, (int) n);
 	cust_event_write(event);
+	mark_cases_running(numbers, (int) n);
 	result->rows += (int64) n;
 }
 
-/* Cases of the group in which something was done are under way. */
+/*
+ * lock_tables
+ *		Lock the table, and those that its statements name, by OID.
+ */
 static void
-mark_cases_running(const CustBatch *batch)
+lock_tables(const CustBatch *batch)
 {
-	CustIdentity me;
-	CustArgs	args = {0};
+	CustStep   *step;
+	ListCell   *cell;
 
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(batch->client_nos), false);
-	cust_sql("UPDATE custodian.client_case SET state = 'running' "
-			 "WHERE client_no = ANY ($1) AND state = 'open'", &args, SPI_OK_UPDATE);
-	SPI_finish();
-	cust_leave(&me);
+	LockRelationOid(batch->relid, RowExclusiveLock);
+	if (!cust_relation_exists(batch->relid))
+		return;
+	step = cust_step_of(cust_steps(cust_book_open(cust_today())), batch->relid);
+	if (step == NULL || step->path == NULL)
+		return;
+	foreach(cell, step->path->relations)
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+	foreach(cell, step->inbound)
+		LockRelationOid(((CustForeignKey *) lfirst(cell))->child, AccessShareLock);
 }
 
-/* The batch itself, in its subtransaction. */
+/* The batch itself, in its subtransaction; *locked once nobody shuts us out. */
 static void
-execute(const CustBatch *batch, CustBatchResult *result)
+execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 {
-	CustBook   *book = cust_book_open(cust_today());
-	CustStep   *step = cust_step_of(cust_steps(book), batch->relid);
-	CustScope	scope = {.client_nos = batch->client_nos,.relid = batch->relid,
-	.lock = true};
+	CustBook   *book;
+	CustStep   *step;
+	CustScope	scope = {0};
 	CustIdentity me;
 	ListCell   *cell;
 	bool		is_anonymize = strcmp(batch->disposition, "anonymize") == 0;
+	bool		is_restrict = strcmp(batch->disposition, "restrict") == 0;
 
-	if (step == NULL)
-		return;					/* released meanwhile */
 	cust_enter_custodian(&me);
 	SPI_connect();
-	cust_sql("LOCK TABLE custodian.hold IN SHARE MODE", NULL, SPI_OK_UTILITY);
+	cust_sql("LOCK TABLE custodian.hold, custodian.rule IN SHARE MODE", NULL,
+			 SPI_OK_UTILITY);
+	/* deferred triggers may not be queued in a security-restricted operation */
+	cust_sql("SET CONSTRAINTS ALL IMMEDIATE", NULL, SPI_OK_UTILITY);
 	SPI_finish();
 	cust_leave(&me);
+	*locked = true;
+	scope.relid = batch->relid;
+	scope.client_nos = cust_clients_claim(batch->client_nos);
+	lock_tables(batch);
+
+	book = cust_book_open(cust_today());
+	step = cust_step_of(cust_steps(book), batch->relid);
+	if (step == NULL || step->path == NULL)
+		return;					/* released or dropped meanwhile, or cut off */
 	if (is_anonymize)
-		make_secrets(batch);
+		make_secrets(scope.client_nos);
 	foreach(cell, cust_parts(book, &scope))
 	{
 		CustPart   *part = lfirst(cell);
 
-		if (cust_part_block(step, part) && strcmp(batch->disposition, "restrict") != 0)
+		if (cust_part_block(step, part) && !is_restrict)
 			continue;
-		if (strcmp(batch->disposition, "destroy") == 0)
+		cust_part_alone(book, part);
+		if (part->facts == NIL)
+			continue;
+		if (is_restrict)
+		{
+			if (part->rules != NIL && cust_draft_rule(part) == NULL)
+				restrict_rows(batch, book, step, part, result);
+		}
+		else if (!is_anonymize)
 		{
 			if (result->rows < batch->limit)
 				destroy(batch, book, step, part, result);
 		}
-		else if (is_anonymize)
-		{
-			if (part->class->position == batch->position &&
-				strcmp(part->basis, batch->basis) == 0)
-				anonymize(batch, book, step, part, result);
-		}
-		else if (part->rules != NIL && cust_draft_rule(part) == NULL)
-			restrict_rows(batch, book, step, part, result);
+		else if (part->class->position == batch->position &&
+				 strcmp(part->basis, batch->basis) == 0)
+			anonymize(batch, book, step, part, result);
 	}
-	if (result->rows > 0)
-		mark_cases_running(batch);
 }
 
 /* Say that a batch failed, where and with which code; not what it said. */
@@ -684,6 +762,15 @@ report_problem(const CustBatch *batch, const ErrorData *error)
 					error->constraint_name ? quote_identifier(error->constraint_name) : "");
 }
 
+/* Is this an error that ends the run, not the batch: cancel, shutdown, memory? */
+bool
+cust_must_stop(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
+}
+
 /*
  * cust_execute_batch
  *		Dispose of rows of one table, of a group of clients, up to a limit.
@@ -699,17 +786,25 @@ cust_execute_batch(const CustBatch *batch, CustBatchResult *result)
 											   ALLOCSET_DEFAULT_SIZES);
 	ResourceOwner owner = CurrentResourceOwner;
 	int			guc_level = NewGUCNestLevel();
+	volatile bool locked = false;
 
 	memset(result, 0, sizeof(CustBatchResult));
 	(void) set_config_option("lock_timeout", psprintf("%dms", batch->lock_timeout),
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+
+	/*
+	 * Where a batch and the application wait for each other, the batch is the
+	 * one to give way: it looks for the deadlock first.
+	 */
+	(void) set_config_option("deadlock_timeout", "100ms",
+							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(work);
 	PG_TRY();
 	{
 		CustBatchResult inner = {0};
 
-		execute(batch, &inner);
+		execute(batch, &inner, &locked);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
@@ -728,12 +823,16 @@ cust_execute_batch(const CustBatch *batch, CustBatchResult *result)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		if (cust_must_stop(error))
 			ReThrowError(error);
 		memset(result, 0, sizeof(CustBatchResult));
-		result->problem = report_problem(batch, error);
+		if (batch->trusting && error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION)
+			result->referenced = true;
+		else
+		{
+			result->problem = report_problem(batch, error);
+			result->shut_out = !locked;
+		}
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

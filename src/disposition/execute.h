@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "storage/block.h"
 #include "utils/array.h"
 
 /* What one batch is about. */
@@ -14,25 +15,45 @@ typedef struct CustBatch
 {
 	const char *disposition;	/* "destroy", "anonymize" or "restrict" */
 	Oid			relid;
-	ArrayType  *client_nos;		/* the group of clients */
+	ArrayType  *client_nos;		/* the clients */
 	int64		run_no;
 	long		limit;			/* rows at most */
 	int			lock_timeout;	/* milliseconds */
+	/* destroy: only rows in these blocks, of each partition; not with end 0 */
+	BlockNumber begin;
+	BlockNumber end;
+	/* destroy: leave it to the foreign keys to find rows that still refer */
+	bool		trusting;
 	/* anonymize goes through one part after the other, in order of the key */
 	int			position;
 	const char *basis;
 	ArrayType  *after;			/* key of the last row looked at, or NULL */
 } CustBatch;
 
-/* What came of it; strings and arrays in the caller's context. */
+/* What came of it. */
 typedef struct CustBatchResult
 {
 	int64		rows;
-	bool		more;			/* there may be more */
+	bool		more;			/* the limit was reached: there may be more */
+	bool		referenced;		/* trusting was wrong; nothing was done */
+	bool		shut_out;		/* holds or rules are being changed: come back later */
 	char	   *problem;		/* SQLSTATE and place, where it failed */
 	ArrayType  *last;			/* anonymize: key of the last row looked at */
 } CustBatchResult;
 
+/* What a look at some clients says of the rest. */
+typedef struct CustSurvey
+{
+	double		due_per_client;
+	double		rows_per_block; /* of all partitions together */
+	BlockNumber blocks;			/* of the largest partition */
+	bool		referenced;		/* some due row cannot go */
+	bool		by_blocks;		/* reading the table beats looking clients up */
+	bool		refers_to_itself;
+} CustSurvey;
+
 extern void cust_execute_batch(const CustBatch *batch, CustBatchResult *result);
+extern bool cust_must_stop(const ErrorData *error);
+extern void cust_survey(Oid relid, ArrayType *client_nos, CustSurvey *survey);
 
 #endif							/* CUST_EXECUTE_H */

@@ -62,8 +62,7 @@ parse_key(const CustStep *step, const char *key)
 static char *
 key_sql(const CustStep *step, const char *param)
 {
-	return psprintf("ROW(%s) = ROW(%s)", cust_column_list(step->row_key, "t"),
-					cust_key_values_sql(step->adoption->relid, step->row_key, param));
+	return cust_has_key_sql(step, param);
 }
 
 /* Client and class of the row; an error where there is no such row. */
@@ -183,7 +182,7 @@ custodian_explain(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			relid = cust_need_oid(fcinfo, 0, "relation");
 	char	   *key_text = cust_need_text(fcinfo, 1, "key");
-	DateADT		day = PG_ARGISNULL(2) ? cust_today() : PG_GETARG_DATEADT(2);
+	DateADT		day = cust_day_argument(fcinfo, 2);
 	CustBook   *book = cust_book_open(day);
 	List	   *steps;
 	CustStep   *step;
@@ -202,6 +201,12 @@ custodian_explain(PG_FUNCTION_ARGS)
 	cust_init_srf(fcinfo);
 	steps = cust_steps(book);
 	step = cust_step_of(steps, relid);
+	if (step->path == NULL || step->row_key == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of %s cannot be told apart or assigned to a client",
+						step->adoption->relname),
+				 errdetail("%s.", step->blocked)));
 	key = parse_key(step, key_text);
 	found = find_row(step, key);
 	scope.client_key = found.client_key;

@@ -15,15 +15,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -40,35 +40,78 @@
 #include "disposition/guard.h"
 #include "disposition/step.h"
 #include "retention/client.h"
+#include "retention/expr.h"
 
 PG_FUNCTION_INFO_V1(custodian_guard_row);
 PG_FUNCTION_INFO_V1(custodian_guard_truncate);
 
-Oid			cust_disposing = InvalidOid;
+/* Receiver of the statement that is exempt; see cust_guard_exempt(). */
+static DestReceiver *exempt = NULL;
+static ExecutorStart_hook_type next_executor_start = NULL;
 
-/* What is known of a table with guard triggers. */
+/*
+ * What was compiled for a table with guard triggers.  Somebody may still be
+ * in the middle of judging a row when the book changes (a nested statement on
+ * the same table compiles anew), so users are counted.
+ */
+typedef struct Compiled
+{
+	MemoryContext context;
+	int			users;
+	bool		stale;			/* the book or a table changed */
+	bool		detached;		/* no longer in the hash table */
+	CustBook   *book;
+	CustAdoption *adoption;		/* of the table itself or of the one above */
+	CustPath   *path;
+	List	   *depends_on;		/* of Oid: tables on the way, inheritance */
+	bool		guards_delete;	/* some rule in force guards at all */
+	bool		guards_update;	/* some rule in force guards updates */
+	Bitmapset  *governing;		/* columns that decide client, class and dates */
+	SPIPlanPtr	locate;			/* client's key and class of a row */
+	Oid			row_type;
+} Compiled;
+
 typedef struct Guarded
 {
 	Oid			relid;			/* hash key: the table with the rows */
-	bool		valid;
-	MemoryContext context;
-	CustBook   *book;
-	CustAdoption *adoption;		/* of itself or of the table above */
-	bool		guards_delete;	/* some rule in force guards at all */
-	bool		guards_update;	/* some rule in force guards updates */
-	Bitmapset  *owner_columns;	/* columns that say whose the row is */
-	SPIPlanPtr	locate;			/* client's key and class of a row */
-	Oid			row_type;
+	Compiled   *compiled;		/* NULL: to be compiled */
 } Guarded;
 
 static HTAB *guarded = NULL;
 
-/* Counts what was forgotten, so that a message during compilation is seen. */
-static uint64 forgotten = 0;
+/* Counts relcache messages, so that one during compilation is seen. */
+static uint64 messages = 0;
+
+static Oid	hold_relid = InvalidOid;
+static Oid	rule_relid = InvalidOid;
+
+/* Free what was compiled once nobody uses it. */
+static void
+discard(Compiled *compiled)
+{
+	compiled->detached = true;
+	if (compiled->users > 0)
+		return;
+	if (compiled->locate)
+		SPI_freeplan(compiled->locate);
+	MemoryContextDelete(compiled->context);
+}
+
+/* Callback of the memory context in which a row is judged. */
+static void
+leave(void *arg)
+{
+	Compiled   *compiled = arg;
+
+	compiled->users--;
+	if (compiled->detached)
+		discard(compiled);
+}
 
 /*
- * Relcache callback: forget what was compiled for the relation, or all of it
- * where the book changed (see cust_book_changed()).  No catalog access here.
+ * Relcache callback: forget what depends on the relation, or all where the
+ * book changed (see cust_book_changed()).  No catalog access here, and nothing
+ * is freed: that is left to the next look-up.
  */
 static void
 forget(Datum arg, Oid relid)
@@ -76,25 +119,78 @@ forget(Datum arg, Oid relid)
 	HASH_SEQ_STATUS status;
 	Guarded    *entry;
 
-	forgotten++;
+	messages++;
 	if (guarded == NULL)
 		return;
-	entry = OidIsValid(relid) ? hash_search(guarded, &relid, HASH_FIND, NULL) : NULL;
-	if (entry)
-		entry->valid = false;
-	else
+	hash_seq_init(&status, guarded);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (entry->compiled &&
+			(!OidIsValid(relid) || relid == rule_relid || relid == entry->relid ||
+			 list_member_oid(entry->compiled->depends_on, relid)))
+			entry->compiled->stale = true;
+}
+
+void
+cust_guard_exempt(DestReceiver *receiver)
+{
+	exempt = receiver;
+}
+
+/*
+ * Switch the guard off in a statement's own copy of a table's triggers.
+ *
+ * An AFTER trigger costs a second look at each row even where it has nothing
+ * to say; the execution deletes rows by the million.
+ */
+static void
+strip_guard(ResultRelInfo *rel)
+{
+	TriggerDesc *triggers = rel->ri_TrigDesc;
+
+	if (triggers == NULL)
+		return;
+	triggers->trig_delete_after_row = false;
+	triggers->trig_update_after_row = false;
+	for (int i = 0; i < triggers->numtriggers; i++)
 	{
-		/* the book's own relation, a table on the way to the client, or all */
-		hash_seq_init(&status, guarded);
-		while ((entry = hash_seq_search(&status)) != NULL)
-			entry->valid = false;
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, CUST_GUARD_ROW_TRIGGER) == 0)
+			trigger->tgenabled = TRIGGER_DISABLED;
+		else if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_AFTER(trigger->tgtype))
+		{
+			if (TRIGGER_FOR_DELETE(trigger->tgtype))
+				triggers->trig_delete_after_row = true;
+			if (TRIGGER_FOR_UPDATE(trigger->tgtype))
+				triggers->trig_update_after_row = true;
+		}
 	}
+}
+
+/*
+ * ExecutorStart hook: the execution's own statement, known by its receiver,
+ * goes without guard; what triggers run in turn does not.
+ */
+static void
+executor_start(QueryDesc *query, int flags)
+{
+	ListCell   *cell;
+
+	if (next_executor_start)
+		next_executor_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+	if (exempt != NULL && query->dest == exempt)
+		foreach(cell, query->estate->es_opened_result_relations)
+			strip_guard(lfirst(cell));
 }
 
 void
 cust_guard_init(void)
 {
 	CacheRegisterRelcacheCallback(forget, (Datum) 0);
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 }
 
 /* Rules of a class under a basis that guard, and are more than drafts. */
@@ -116,16 +212,16 @@ guarding_rules(const CustBook *book, const CustClass *class, const char *basis)
 
 /* Make the statement that finds a row's client and class. */
 static void
-prepare_locate(Guarded *entry)
+prepare_locate(Compiled *compiled, Oid relid)
 {
-	CustPath   *path = cust_path(entry->book, entry->adoption);
+	CustPath   *path = compiled->path;
 	StringInfoData sql;
 	ListCell   *cell;
 	CustIdentity me;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s, CASE", cust_client_key_sql(path->keys));
-	foreach(cell, entry->adoption->classes)
+	foreach(cell, compiled->adoption->classes)
 	{
 		CustClass  *class = lfirst(cell);
 
@@ -138,99 +234,161 @@ prepare_locate(Guarded *entry)
 	foreach(cell, path->conditions)
 		appendStringInfo(&sql, " %s %s", foreach_current_index(cell) ? "AND" : "WHERE",
 						 (char *) lfirst(cell));
-	entry->row_type = get_rel_type_id(entry->relid);
-	cust_enter_owner(&me, entry->adoption->owner);
+	compiled->row_type = get_rel_type_id(relid);
+	cust_enter_owner(&me, compiled->adoption->owner);
 	SPI_connect();
-	entry->locate = SPI_prepare(sql.data, 1, &entry->row_type);
-	if (entry->locate == NULL)
+	compiled->locate = SPI_prepare(sql.data, 1, &compiled->row_type);
+	if (compiled->locate == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(entry->locate);
+	SPI_keepplan(compiled->locate);
 	SPI_finish();
 	cust_leave(&me);
 }
 
-/* Columns whose change would give the row to another client. */
+/*
+ * Columns by whose change a row could slip away: to another client, into
+ * another class, to an earlier date.
+ */
 static Bitmapset *
-owner_columns(const Guarded *entry)
+governing_columns(const Compiled *compiled, Oid relid)
 {
-	List	   *names = entry->adoption->client_columns ?
-		entry->adoption->client_columns : entry->adoption->via_columns;
+	const CustAdoption *adoption = compiled->adoption;
 	Bitmapset  *result = NULL;
 	ListCell   *cell;
 
-	foreach(cell, names)
-		result = bms_add_member(result, get_attnum(entry->relid, lfirst(cell)));
+	foreach(cell, adoption->client_columns ? adoption->client_columns :
+			adoption->via_columns)
+		result = bms_add_member(result, get_attnum(relid, lfirst(cell)));
+	if (adoption->dated_by)
+		result = bms_add_member(result, get_attnum(relid, adoption->dated_by));
+	if (adoption->event_at)
+		result = bms_add_member(result, get_attnum(relid, adoption->event_at));
+	foreach(cell, adoption->classes)
+	{
+		CustClass  *class = lfirst(cell);
+
+		if (class->predicate)
+			result = bms_add_members(result,
+									 cust_condition_columns(relid, class->predicate));
+	}
 	return result;
 }
 
-/*
- * lookup
- *		What is compiled for a table with guard triggers, made anew where the
- *		book, the table or the day changed.
- */
-static Guarded *
-lookup(Oid relid)
+/* Compile for a table, in a context of its own. */
+static Compiled *
+compile(Oid relid)
 {
 	static const char *const bases[] = {"entrusted", "appointed", "own"};
-	Guarded    *entry;
-	bool		found;
-	Oid			adopted;
-	DateADT		today = cust_today();
-	uint64		before;
+	Compiled   *compiled;
+	MemoryContext context;
 	MemoryContext old;
+	Oid			adopted = cust_adopted_relation(relid);
 	ListCell   *c,
 			   *r;
 
-	if (guarded == NULL)
-	{
-		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(Guarded)};
-
-		guarded = hash_create("custodian guarded tables", 32, &ctl,
-							  HASH_ELEM | HASH_BLOBS);
-	}
-	entry = hash_search(guarded, &relid, HASH_ENTER, &found);
-	if (found && entry->valid && entry->book->today == today)
-		return entry;
-	if (found)
-	{
-		if (entry->locate)
-			SPI_freeplan(entry->locate);
-		if (entry->context)
-			MemoryContextDelete(entry->context);
-	}
-	memset((char *) entry + sizeof(Oid), 0, sizeof(Guarded) - sizeof(Oid));
-
-	before = forgotten;
-	adopted = cust_adopted_relation(relid);
 	if (!OidIsValid(adopted))
 		ereport(ERROR,
 				(errcode(ERRCODE_CUST_NOT_ADOPTED),
 				 errmsg("relation %s has custodian's guard but is not adopted",
 						cust_relation_name(relid)),
 				 errhint("Adopt it with custodian.adopt(), or drop the triggers " CUST_GUARD_ROW_TRIGGER " and " CUST_GUARD_TRUNCATE_TRIGGER ".")));
-	entry->context = AllocSetContextCreate(TopMemoryContext, "custodian guard",
-										   ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(entry->context);
-	entry->book = cust_book_open(today);
-	entry->adoption = cust_book_need(entry->book, adopted);
-	foreach(c, entry->adoption->classes)
+	context = AllocSetContextCreate(CurrentMemoryContext, "custodian guard",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	compiled = palloc0(sizeof(Compiled));
+	compiled->context = context;
+	compiled->book = cust_book_open(cust_today());
+	compiled->adoption = cust_book_need(compiled->book, adopted);
+	foreach(c, compiled->adoption->classes)
 		for (int i = 0; i < lengthof(bases); i++)
-			foreach(r, guarding_rules(entry->book, lfirst(c), bases[i]))
+			foreach(r, guarding_rules(compiled->book, lfirst(c), bases[i]))
 		{
-			entry->guards_delete = true;
+			compiled->guards_delete = true;
 			if (strcmp(((CustRule *) lfirst(r))->guard, "update") == 0)
-				entry->guards_update = true;
+				compiled->guards_update = true;
 		}
-	entry->owner_columns = owner_columns(entry);
-	prepare_locate(entry);
+	compiled->path = cust_need_path(compiled->book, compiled->adoption);
+	compiled->depends_on = list_copy(compiled->path->relations);
+	foreach(c, compiled->path->relations)
+	{
+		CustAdoption *way = cust_book_adoption(compiled->book, lfirst_oid(c));
+
+		/* the last table on the way may be the parent of the one listed */
+		if (way && way->via_columns)
+		{
+			CustForeignKey *fk = cust_foreign_key_on(way->relid, way->via_columns);
+
+			if (fk)
+				compiled->depends_on = lappend_oid(compiled->depends_on, fk->parent);
+		}
+	}
+	compiled->depends_on = lappend_oid(compiled->depends_on, adopted);
+	compiled->governing = governing_columns(compiled, relid);
+	prepare_locate(compiled, relid);
 	MemoryContextSwitchTo(old);
-	entry->valid = before == forgotten;
-	return entry;
+	MemoryContextSetParent(context, TopMemoryContext);
+	return compiled;
+}
+
+/*
+ * enter
+ *		What is compiled for a table, in use until work is reset or deleted.
+ */
+static Compiled *
+enter(Oid relid, MemoryContext work)
+{
+	Guarded    *entry;
+	bool		found;
+	MemoryContextCallback *callback;
+	Compiled   *compiled;
+
+	if (guarded == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Guarded)};
+
+		guarded = hash_create("custodian guarded tables", 32, &ctl,
+							  HASH_ELEM | HASH_BLOBS);
+	}
+	hold_relid = get_relname_relid("hold", cust_schema_oid());
+	rule_relid = get_relname_relid("rule", cust_schema_oid());
+
+	entry = hash_search(guarded, &relid, HASH_ENTER, &found);
+	if (!found)
+		entry->compiled = NULL;
+	if (entry->compiled &&
+		(entry->compiled->stale || entry->compiled->book->today != cust_today()))
+	{
+		compiled = entry->compiled;
+		entry->compiled = NULL;
+		discard(compiled);
+	}
+	if (entry->compiled == NULL)
+	{
+		uint64		before = messages;
+
+		compiled = compile(relid);
+		compiled->stale = before != messages;
+		/* compiling runs statements; the table of entries may have moved */
+		entry = hash_search(guarded, &relid, HASH_ENTER, &found);
+		if (found && entry->compiled)
+			discard(entry->compiled);
+		entry->compiled = compiled;
+	}
+	compiled = entry->compiled;
+	callback = MemoryContextAllocZero(work, sizeof(MemoryContextCallback));
+	callback->func = leave;
+	callback->arg = compiled;
+	MemoryContextRegisterResetCallback(work, callback);
+	compiled->users++;
+	return compiled;
 }
 
 /* What the rules say of one row. */
 typedef struct Judgement
 {
+	bool		found;			/* the way to the client is not cut */
+	char	   *client_key;		/* NULL: no client */
+	int			position;		/* of the row's class */
 	bool		held;
 	bool		retained;
 	DateADT		retain_until;
@@ -241,44 +399,42 @@ typedef struct Judgement
  * locate
  *		Client's key and class of a row.
  *
- * Returns the key in the current context, or NULL where the row has no
- * client; false in *found where the way to the client is cut: a parent row
- * that is gone already, by ON DELETE CASCADE for one.
+ * Nothing is found where the way to the client is cut: a parent row that is
+ * gone already, by ON DELETE CASCADE for one.
  */
-static char *
-locate(const Guarded *entry, Datum row, int *position, bool *found)
+static void
+locate(const Compiled *compiled, Datum row, Judgement *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 	CustIdentity me;
-	char	   *key = NULL;
 	bool		isnull;
 
-	cust_enter_owner(&me, entry->adoption->owner);
+	cust_enter_owner(&me, compiled->adoption->owner);
 	SPI_connect();
-	if (SPI_execute_plan(entry->locate, &row, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(compiled->locate, &row, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "custodian could not look for a row's client");
-	*found = SPI_processed > 0;
-	if (*found)
+	result->found = SPI_processed > 0;
+	if (result->found)
 	{
-		key = cust_str(0, 1);
-		if (key)
-			key = MemoryContextStrdup(context, key);
-		*position = DatumGetInt32(cust_datum(0, 2, &isnull));
+		result->client_key = cust_str(0, 1);
+		if (result->client_key)
+			result->client_key = MemoryContextStrdup(context, result->client_key);
+		result->position = DatumGetInt32(cust_datum(0, 2, &isnull));
 	}
 	SPI_finish();
 	cust_leave(&me);
-	return key;
 }
 
 /* The part of a client and class; made up where no contract is known. */
 static CustPart *
-guard_part(const Guarded *entry, const char *client_key, int position)
+guard_part(const Compiled *compiled, const char *client_key, int position)
 {
-	CustScope	scope = {.client_key = client_key,.relid = entry->adoption->relid};
+	CustScope	scope = {.client_key = client_key,.relid = compiled->adoption->relid};
 	CustPart   *part;
+	CustFact   *fact;
 	ListCell   *cell;
 
-	foreach(cell, cust_parts(entry->book, &scope))
+	foreach(cell, cust_parts(compiled->book, &scope))
 	{
 		part = lfirst(cell);
 		if (part->class->position == position)
@@ -286,13 +442,15 @@ guard_part(const Guarded *entry, const char *client_key, int position)
 	}
 	part = palloc0(sizeof(CustPart));
 	part->no = 1;
-	part->adoption = entry->adoption;
-	foreach(cell, entry->adoption->classes)
+	part->adoption = compiled->adoption;
+	foreach(cell, compiled->adoption->classes)
 		if (((CustClass *) lfirst(cell))->position == position)
 			part->class = lfirst(cell);
 	part->basis = part->class->basis;
-	part->facts = list_make1(palloc0(sizeof(CustFact)));
-	((CustFact *) linitial(part->facts))->client_key = pstrdup(client_key);
+	fact = palloc0(sizeof(CustFact));
+	fact->client_key = pstrdup(client_key);
+	fact->held = cust_class_hold(compiled->adoption->relid, part->class->record_class) != 0;
+	part->facts = list_make1(fact);
 	return part;
 }
 
@@ -300,15 +458,12 @@ guard_part(const Guarded *entry, const char *client_key, int position)
  * judge
  *		May this row go (or change)?
  *
- * update: only rules that guard updates count.
+ * update: only rules that guard updates count, and no hold.
  */
 static Judgement
-judge(const Guarded *entry, Datum row, bool update)
+judge(const Compiled *compiled, Datum row, bool update)
 {
 	Judgement	result = {0};
-	int			position = 0;
-	bool		found;
-	char	   *key = locate(entry, row, &position, &found);
 	CustPart   *part;
 	List	   *rules = NIL;
 	ListCell   *cell;
@@ -316,37 +471,47 @@ judge(const Guarded *entry, Datum row, bool update)
 	CustIdentity me;
 	bool		isnull;
 
-	if (!found)
+	locate(compiled, row, &result);
+	if (!result.found)
 	{
 		/* fail closed: nobody can tell whose row it was */
-		result.retained = entry->guards_delete;
+		result.held = cust_table_hold(compiled->adoption->relid) != 0;
+		result.retained = compiled->guards_delete;
 		result.retain_until = DATEVAL_NOEND;
 		return result;
 	}
-	if (key == NULL)
+	if (result.client_key == NULL)
+	{
+		foreach(cell, compiled->adoption->classes)
+		{
+			CustClass  *class = lfirst(cell);
+
+			if (class->position == result.position)
+				result.held = !update &&
+					cust_class_hold(compiled->adoption->relid, class->record_class) != 0;
+		}
 		return result;
-	part = guard_part(entry, key, position);
+	}
+	part = guard_part(compiled, result.client_key, result.position);
 	result.held = ((CustFact *) linitial(part->facts))->held && !update;
-	if (result.held)
-		return result;
-	foreach(cell, guarding_rules(entry->book, part->class, part->basis))
+	foreach(cell, guarding_rules(compiled->book, part->class, part->basis))
 		if (!update || strcmp(((CustRule *) lfirst(cell))->guard, "update") == 0)
 			rules = lappend(rules, lfirst(cell));
 	if (rules == NIL)
 		return result;
 	part->rules = rules;
 
-	cust_facts_args(&args, entry->book, list_make1(part));
-	cust_arg(&args, entry->row_type, row, false);
-	cust_enter_owner(&me, entry->adoption->owner);
+	cust_facts_args(&args, compiled->book, list_make1(part));
+	cust_arg(&args, compiled->row_type, row, false);
+	cust_enter_owner(&me, compiled->adoption->owner);
 	SPI_connect();
 	if (cust_sql_one(psprintf("SELECT %s, %s FROM (SELECT ($11).*) AS t, %s",
-							  cust_retain_sql(entry->book, part),
-							  cust_deciding_sql(entry->book, part),
+							  cust_retain_sql(compiled->book, part),
+							  cust_deciding_sql(compiled->book, part),
 							  cust_facts_sql()), &args))
 	{
 		result.retain_until = DatumGetDateADT(cust_datum(0, 1, &isnull));
-		result.retained = !isnull && result.retain_until >= entry->book->today;
+		result.retained = !isnull && result.retain_until >= compiled->book->today;
 		if (!isnull)
 			result.rule = list_nth(part->rules,
 								   DatumGetInt32(cust_datum(0, 2, &isnull)) - 1);
@@ -356,29 +521,53 @@ judge(const Guarded *entry, Datum row, bool update)
 	return result;
 }
 
+/*
+ * slips_away
+ *		Does the change of a protected row take it from its client or class, or
+ *		end its retention earlier?
+ */
+static bool
+slips_away(const Compiled *compiled, const Judgement *before, Datum after_row)
+{
+	Judgement	after = judge(compiled, after_row, false);
+
+	if (!before->found || !after.found)
+		return true;
+	if ((before->client_key == NULL) != (after.client_key == NULL) ||
+		(before->client_key && strcmp(before->client_key, after.client_key) != 0))
+		return true;
+	if (before->position != after.position)
+		return true;
+	if (before->held && !after.held)
+		return true;
+	return before->retained &&
+		(!after.retained || after.retain_until < before->retain_until);
+}
+
 /* Refuse, and say until when and by which rule; never whose row it is. */
 static void
-refuse(const Guarded *entry, const Judgement *verdict, const char *what)
+refuse(const Compiled *compiled, const Judgement *verdict, const char *what)
 {
+	const char *relname = compiled->adoption->relname;
+
 	if (verdict->held)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUST_HELD),
-				 errmsg("cannot %s a row of %s: it is under a legal hold", what,
-						entry->adoption->relname),
+				 errmsg("cannot %s a row of %s: it is under a legal hold", what, relname),
 				 errhint("The table custodian.hold shows the holds that stand.")));
 	if (verdict->rule == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUST_RETAINED),
 				 errmsg("cannot %s a row of %s: its client cannot be told any more",
-						what, entry->adoption->relname),
+						what, relname),
 				 errhint("The row that leads to the client is gone already; delete rows before the rows that they refer to, or leave it to custodian.run().")));
 	ereport(ERROR,
 			(errcode(ERRCODE_CUST_RETAINED),
 			 DATE_IS_NOEND(verdict->retain_until) ?
 			 errmsg("cannot %s a row of %s: it is under retention without an end known today",
-					what, entry->adoption->relname) :
+					what, relname) :
 			 errmsg("cannot %s a row of %s: it is under retention until %s", what,
-					entry->adoption->relname, cust_date_text(verdict->retain_until)),
+					relname, cust_date_text(verdict->retain_until)),
 			 errdetail("Rule \"%s\" decides: %s%s%s.", verdict->rule->name,
 					   verdict->rule->legal_basis,
 					   verdict->rule->article ? ", " : "",
@@ -386,7 +575,7 @@ refuse(const Guarded *entry, const Judgement *verdict, const char *what)
 			 errhint("custodian.explain(relation, key) shows every rule that applies to a row.")));
 }
 
-/* Did any of these columns change? */
+/* Did any of these columns (NULL: any at all) change? */
 static bool
 columns_changed(Relation rel, HeapTuple before, HeapTuple after, Bitmapset *columns)
 {
@@ -412,6 +601,63 @@ columns_changed(Relation rel, HeapTuple before, HeapTuple after, Bitmapset *colu
 	return false;
 }
 
+/* The judgement on an UPDATE: an error where it is refused. */
+static void
+judge_update(const Compiled *compiled, TriggerData *trigger)
+{
+	Relation	rel = trigger->tg_relation;
+	Judgement	verdict;
+	Datum		before;
+
+	if (columns_changed(rel, trigger->tg_trigtuple, trigger->tg_newtuple,
+						compiled->governing))
+	{
+		before = heap_copy_tuple_as_datum(trigger->tg_trigtuple, RelationGetDescr(rel));
+		LockRelationOid(hold_relid, RowShareLock);
+		verdict = judge(compiled, before, false);
+		if ((verdict.held || verdict.retained) &&
+			slips_away(compiled, &verdict,
+					   heap_copy_tuple_as_datum(trigger->tg_newtuple,
+												RelationGetDescr(rel))))
+			refuse(compiled, &verdict, "update");
+	}
+	if (compiled->guards_update &&
+		columns_changed(rel, trigger->tg_trigtuple, trigger->tg_newtuple, NULL))
+	{
+		before = heap_copy_tuple_as_datum(trigger->tg_trigtuple, RelationGetDescr(rel));
+		verdict = judge(compiled, before, true);
+		if (verdict.retained)
+			refuse(compiled, &verdict, "update");
+	}
+}
+
+/* The judgement on a DELETE: an error where it is refused. */
+static void
+judge_delete(const Compiled *compiled, TriggerData *trigger)
+{
+	Judgement	verdict;
+
+	/*
+	 * The execution's own statement has no guard; what it sets off, a trigger
+	 * of the application or ON DELETE CASCADE to a row that came meanwhile, is
+	 * in no manifest.
+	 */
+	if (exempt != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUST_RETAINED),
+				 errmsg("a disposition set off the deletion of other rows of %s",
+						compiled->adoption->relname),
+				 errhint("Rows that hang together go children first, each table with its own rules; let no trigger or ON DELETE CASCADE take them along.")));
+	/* a hold that is being placed waits for us, or we for it */
+	LockRelationOid(hold_relid, RowShareLock);
+	verdict = judge(compiled,
+					heap_copy_tuple_as_datum(trigger->tg_trigtuple,
+											 RelationGetDescr(trigger->tg_relation)),
+					false);
+	if (verdict.held || verdict.retained)
+		refuse(compiled, &verdict, "delete");
+}
+
 /*
  * guard_row()
  *		AFTER DELETE OR UPDATE FOR EACH ROW.
@@ -422,12 +668,9 @@ Datum
 custodian_guard_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Guarded    *entry;
-	Judgement	verdict;
+	Compiled   *compiled;
 	MemoryContext work,
 				old;
-	bool		update;
-	bool		whole;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -438,43 +681,14 @@ custodian_guard_row(PG_FUNCTION_ARGS)
 						"custodian.guard_row"),
 				 errhint("custodian.adopt() makes the trigger.")));
 
-	/*
-	 * The execution's own statement, and only that one: what user triggers do
-	 * in turn comes from a deeper level.
-	 */
-	if (OidIsValid(cust_disposing) &&
-		DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) == 1 &&
-		(RelationGetRelid(trigger->tg_relation) == cust_disposing ||
-		 lookup(RelationGetRelid(trigger->tg_relation))->adoption->relid == cust_disposing))
-		return PointerGetDatum(NULL);
-
-	entry = lookup(RelationGetRelid(trigger->tg_relation));
-	update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-	if (update)
-	{
-		bool		moved = entry->guards_delete &&
-			columns_changed(trigger->tg_relation, trigger->tg_trigtuple,
-							trigger->tg_newtuple, entry->owner_columns);
-
-		whole = entry->guards_update &&
-			columns_changed(trigger->tg_relation, trigger->tg_trigtuple,
-							trigger->tg_newtuple, NULL);
-		if (!moved && !whole)
-			return PointerGetDatum(NULL);
-		/* a row that leaves its client is as good as deleted there */
-		update = !moved;
-	}
-
 	work = AllocSetContextCreate(CurrentMemoryContext, "custodian guard row",
 								 ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(work);
-	verdict = judge(entry,
-					heap_copy_tuple_as_datum(trigger->tg_trigtuple,
-											 RelationGetDescr(trigger->tg_relation)),
-					update);
-	if (verdict.held || verdict.retained)
-		refuse(entry, &verdict, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
-			   "update" : "delete");
+	compiled = enter(RelationGetRelid(trigger->tg_relation), work);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		judge_update(compiled, trigger);
+	else
+		judge_delete(compiled, trigger);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
 	return PointerGetDatum(NULL);
@@ -491,7 +705,9 @@ Datum
 custodian_guard_truncate(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Guarded    *entry;
+	Compiled   *compiled;
+	MemoryContext work,
+				old;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
@@ -500,95 +716,24 @@ custodian_guard_truncate(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired before truncate",
 						"custodian.guard_truncate"),
 				 errhint("custodian.adopt() makes the trigger.")));
-	entry = lookup(RelationGetRelid(trigger->tg_relation));
-	if (cust_table_hold(entry->adoption->relid) != 0)
+	work = AllocSetContextCreate(CurrentMemoryContext, "custodian guard truncate",
+								 ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(work);
+	compiled = enter(RelationGetRelid(trigger->tg_relation), work);
+	LockRelationOid(hold_relid, RowShareLock);
+	if (cust_table_hold(compiled->adoption->relid) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUST_HELD),
 				 errmsg("cannot truncate %s: a legal hold covers rows of it",
-						entry->adoption->relname),
+						compiled->adoption->relname),
 				 errhint("The table custodian.hold shows the holds that stand.")));
-	if (entry->guards_delete)
+	if (compiled->guards_delete)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUST_RETAINED),
 				 errmsg("cannot truncate %s: its rows are under retention rules",
-						entry->adoption->relname),
+						compiled->adoption->relname),
 				 errhint("Let custodian.run() dispose of what is due, or DELETE rows that are not retained.")));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 	return PointerGetDatum(NULL);
-}
-
-/* Is there a trigger of this name on the relation? */
-static bool
-has_trigger(Oid relid, const char *name)
-{
-	return OidIsValid(get_trigger_oid(relid, name, true));
-}
-
-/* Run one DDL statement as custodian. */
-static void
-ddl(const char *sql)
-{
-	CustIdentity me;
-
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_sql(sql, NULL, SPI_OK_UTILITY);
-	SPI_finish();
-	cust_leave(&me);
-}
-
-/*
- * cust_guard_install
- *		Put the guard on a table and on what inherits from it.
- *
- * Row triggers of a partitioned table are cloned to its partitions, also to
- * later ones; inheritance children and TRUNCATE triggers are not cloned, so
- * every relation below gets its own.  Called again, it adds what is missing.
- */
-void
-cust_guard_install(Oid relid)
-{
-	List	   *below = find_all_inheritors(relid, AccessShareLock, NULL);
-	ListCell   *cell;
-
-	foreach(cell, below)
-	{
-		Oid			member = lfirst_oid(cell);
-		char	   *name = cust_relation_name(member);
-		char		kind = get_rel_relkind(member);
-
-		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-			continue;
-		if (!has_trigger(member, CUST_GUARD_ROW_TRIGGER))
-		{
-			ddl(psprintf("CREATE TRIGGER " CUST_GUARD_ROW_TRIGGER
-						 " AFTER DELETE OR UPDATE ON %s FOR EACH ROW "
-						 "EXECUTE FUNCTION custodian.guard_row()", name));
-			ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER " CUST_GUARD_ROW_TRIGGER, name));
-		}
-		if (!has_trigger(member, CUST_GUARD_TRUNCATE_TRIGGER))
-		{
-			ddl(psprintf("CREATE TRIGGER " CUST_GUARD_TRUNCATE_TRIGGER
-						 " BEFORE TRUNCATE ON %s FOR EACH STATEMENT "
-						 "EXECUTE FUNCTION custodian.guard_truncate()", name));
-			ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER "
-						 CUST_GUARD_TRUNCATE_TRIGGER, name));
-		}
-	}
-}
-
-/* Take the guard off a table and what inherits from it. */
-void
-cust_guard_remove(Oid relid)
-{
-	List	   *below = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	ListCell   *cell;
-
-	foreach(cell, below)
-	{
-		char	   *name = cust_relation_name(lfirst_oid(cell));
-
-		ddl(psprintf("DROP TRIGGER IF EXISTS " CUST_GUARD_TRUNCATE_TRIGGER " ON %s", name));
-		if (!get_rel_relispartition(lfirst_oid(cell)))
-			ddl(psprintf("DROP TRIGGER IF EXISTS " CUST_GUARD_ROW_TRIGGER " ON %s", name));
-	}
 }

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "tcop/dest.h"
+
 #define CUST_GUARD_ROW_TRIGGER "custodian_guard"
 #define CUST_GUARD_TRUNCATE_TRIGGER "custodian_guard_truncate"
 
@@ -15,9 +17,9 @@ extern void cust_guard_install(Oid relid);
 extern void cust_guard_remove(Oid relid);
 
 /*
- * Adopted table whose rows the execution is disposing of at this moment; its
- * own statement has the rules in its WHERE clause.
+ * The statement that sends its rows to this receiver needs no guard: it has
+ * the rules in its WHERE clause.  NULL takes that back.
  */
-extern Oid	cust_disposing;
+extern void cust_guard_exempt(DestReceiver *receiver);
 
 #endif							/* CUST_GUARD_H */

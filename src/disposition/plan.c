@@ -59,14 +59,14 @@ static char *
 stays_sql(const CustBook *book, List *steps, List *parts,
 		  const CustStep *parent, const CustForeignKey *fk, int depth)
 {
-	CustStep   *child = cust_step_of(steps, fk->child);
+	CustStep   *child = cust_step_of(steps, fk->adopted);
 	StringInfoData buf;
 	ListCell   *cell,
 			   *inner;
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "EXISTS (SELECT FROM %s AS c WHERE %s",
-					 child->adoption->relname, cust_references_sql(fk, parent));
+					 cust_relation_name(fk->child), cust_references_sql(fk, parent));
 	foreach(cell, parts)
 	{
 		CustPart   *part = lfirst(cell);
@@ -79,11 +79,12 @@ stays_sql(const CustBook *book, List *steps, List *parts,
 		{
 			CustForeignKey *below = lfirst(inner);
 
-			if (below->child == below->parent && depth >= SELF_REFERENCE_DEPTH)
+			if (below->adopted == child->adoption->relid && depth >= SELF_REFERENCE_DEPTH)
 				continue;
 			appendStringInfo(&buf, " AND NOT %s",
 							 stays_sql(book, steps, parts, child, below,
-									   below->child == below->parent ? depth + 1 : depth));
+									   below->adopted == child->adoption->relid ?
+									   depth + 1 : depth));
 		}
 		appendStringInfoChar(&buf, ')');
 	}
@@ -285,6 +286,25 @@ mark_done(List *lines)
 	return result;
 }
 
+/*
+ * One line for a part whose rows cannot be assigned to clients: nobody can
+ * count them, but the plan must say that they are there.
+ */
+static CustPlanLine *
+cut_off_line(const CustStep *step, const CustPart *part)
+{
+	CustPlanLine *line = palloc0(sizeof(CustPlanLine));
+
+	line->step = step->no;
+	line->part = part;
+	line->client_no = part->facts ?
+		((CustFact *) linitial(part->facts))->client_no : 0;
+	line->action = "keep";
+	line->rows = -1;
+	line->blocked_by = step->blocked;
+	return line;
+}
+
 /* Lines of one part, added to a list in the current context. */
 static List *
 plan_part(List *lines, const CustBook *book, List *steps, List *parts,
@@ -296,6 +316,8 @@ plan_part(List *lines, const CustBook *book, List *steps, List *parts,
 	uint64		n;
 	MemoryContext old;
 
+	if (step->path == NULL)
+		return lappend(lines, cut_off_line(step, part));
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
 	n = cust_sql_limit(part_sql(book, steps, parts, step, part, filter), args,
@@ -374,9 +396,7 @@ cust_plan_row(const CustBook *book, List *steps, List *parts,
 	cust_facts_args(&args, book, parts);
 	cust_arg(&args, TEXTARRAYOID, PointerGetDatum(key), false);
 	lines = plan_part(NIL, book, steps, parts, step, part, &args,
-					  psprintf("ROW(%s) = ROW(%s)", cust_column_list(step->row_key, "t"),
-							   cust_key_values_sql(part->adoption->relid,
-												   step->row_key, "$11")));
+					  cust_has_key_sql(step, "$11"));
 	return lines == NIL ? NULL : linitial(lines);
 }
 
@@ -395,6 +415,7 @@ put_line(ReturnSetInfo *rsinfo, const CustPlanLine *line)
 	nulls[4] = part->basis == NULL;
 	values[4] = nulls[4] ? (Datum) 0 : CStringGetTextDatum(part->basis);
 	values[5] = CStringGetTextDatum(line->action);
+	nulls[6] = line->rows < 0;
 	values[6] = Int64GetDatum(line->rows);
 	nulls[7] = nulls[8] = !line->has_retain;
 	values[7] = DateADTGetDatum(line->retain_from);
@@ -437,9 +458,9 @@ warn_unindexed(List *steps)
 	}
 }
 
-/* The day of the plan: an argument, or today. */
-static DateADT
-plan_day(FunctionCallInfo fcinfo, int argument)
+/* The day of a plan: argument as_of, or today. */
+DateADT
+cust_day_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (PG_ARGISNULL(argument))
 		return cust_today();
@@ -458,7 +479,7 @@ Datum
 custodian_plan(PG_FUNCTION_ARGS)
 {
 	char	   *client = cust_need_text(fcinfo, 0, "client");
-	CustBook   *book = cust_book_open(plan_day(fcinfo, 1));
+	CustBook   *book = cust_book_open(cust_day_argument(fcinfo, 1));
 	CustScope	scope = {.client_key = client};
 	List	   *steps;
 	ListCell   *cell;
@@ -516,7 +537,7 @@ Datum
 custodian_plan_due(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	CustBook   *book = cust_book_open(plan_day(fcinfo, 0));
+	CustBook   *book = cust_book_open(cust_day_argument(fcinfo, 0));
 	List	   *steps;
 	int64		last = 0;
 	MemoryContext group = AllocSetContextCreate(CurrentMemoryContext,
@@ -599,5 +620,5 @@ custodian_plan_digest(PG_FUNCTION_ARGS)
 {
 	char	   *client = cust_need_text(fcinfo, 0, "client");
 
-	PG_RETURN_TEXT_P(cstring_to_text(cust_plan_digest(client, plan_day(fcinfo, 1))));
+	PG_RETURN_TEXT_P(cstring_to_text(cust_plan_digest(client, cust_day_argument(fcinfo, 1))));
 }

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "disposition/step.h"
 
 /* One line of a plan: rows of one client, part and fate. */
@@ -26,6 +28,7 @@ typedef struct CustPlanLine
 	char	   *blocked_by;		/* or NULL */
 } CustPlanLine;
 
+extern DateADT cust_day_argument(FunctionCallInfo fcinfo, int argument);
 extern List *cust_plan_lines(const CustBook *book, List *steps, List *parts);
 extern CustPlanLine *cust_plan_row(const CustBook *book, List *steps, List *parts,
 								   const CustPart *part, ArrayType *key);

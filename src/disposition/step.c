@@ -9,6 +9,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -33,14 +36,46 @@ update_guarded(const CustBook *book, const CustAdoption *adoption)
 	return false;
 }
 
+/* The adopted table that holds the relation's rows, by the book. */
+static Oid
+adopted_above(const CustBook *book, Oid relid)
+{
+	ListCell   *cell;
+
+	if (cust_book_adoption(book, relid))
+		return relid;
+	foreach(cell, book->adoptions)
+	{
+		Oid			candidate = ((CustAdoption *) lfirst(cell))->relid;
+
+		if (list_member_oid(find_all_inheritors(candidate, NoLock, NULL), relid))
+			return candidate;
+	}
+	return InvalidOid;
+}
+
+/* Are columns of the foreign key what tells the child's client? */
+static bool
+leads_to_client(const CustAdoption *child, const CustForeignKey *fk)
+{
+	ListCell   *a,
+			   *b;
+
+	foreach(a, child->client_columns ? child->client_columns : child->via_columns)
+		foreach(b, fk->child_columns)
+		if (strcmp(lfirst(a), lfirst(b)) == 0)
+			return true;
+	return false;
+}
+
 /*
  * read_foreign_keys
  *		Which foreign keys stand between this table's rows and their end.
  *
  * A key of a table that is not adopted blocks the table as a whole: nobody
  * has said what its rows are.  SET NULL and SET DEFAULT rewrite the child and
- * let the parent go; where the child's rows are protected from UPDATE, they
- * count like the others.
+ * let the parent go; where the child's rows are protected from UPDATE, or would
+ * lose their client by it, they count like the others.
  */
 static void
 read_foreign_keys(const CustBook *book, CustStep *step)
@@ -50,17 +85,23 @@ read_foreign_keys(const CustBook *book, CustStep *step)
 	foreach(cell, cust_foreign_keys_to(step->adoption->relid))
 	{
 		CustForeignKey *fk = lfirst(cell);
-		CustAdoption *child = cust_book_adoption(book, fk->child);
+		CustAdoption *child;
 
+		fk->adopted = adopted_above(book, fk->child);
+		child = cust_book_adoption(book, fk->adopted);
 		if (child == NULL)
 		{
 			step->blocked = psprintf("foreign key \"%s\" of %s, which is not adopted",
 									 fk->name, cust_relation_name(fk->child));
 			continue;
 		}
+		if (pg_class_aclcheck(fk->child, step->adoption->owner, ACL_SELECT) != ACLCHECK_OK)
+			step->blocked = psprintf("role %s may not read %s, which refers to it",
+									 quote_identifier(GetUserNameFromId(step->adoption->owner, false)),
+									 cust_relation_name(fk->child));
 		if ((fk->on_delete == FKCONSTR_ACTION_SETNULL ||
 			 fk->on_delete == FKCONSTR_ACTION_SETDEFAULT) &&
-			!update_guarded(book, child))
+			!update_guarded(book, child) && !leads_to_client(child, fk))
 			continue;
 		step->inbound = lappend(step->inbound, fk);
 	}
@@ -85,13 +126,16 @@ cust_steps(const CustBook *book)
 	foreach(cell, book->adoptions)
 	{
 		CustStep   *step = palloc0(sizeof(CustStep));
+		char	   *problem;
 
 		step->adoption = lfirst(cell);
-		step->path = cust_path(book, step->adoption);
+		step->path = cust_path(book, step->adoption, &problem);
 		step->row_key = cust_row_key(step->adoption->relid);
 		read_foreign_keys(book, step);
 		if (step->row_key == NIL)
 			step->blocked = psprintf("%s has no primary key", step->adoption->relname);
+		if (step->path == NULL)
+			step->blocked = problem;
 		left = lappend(left, step);
 	}
 
@@ -109,8 +153,8 @@ cust_steps(const CustBook *book)
 			{
 				CustForeignKey *fk = lfirst(inner);
 
-				if (fk->child != candidate->adoption->relid &&
-					cust_step_of(left, fk->child) != NULL)
+				if (fk->adopted != candidate->adoption->relid &&
+					cust_step_of(left, fk->adopted) != NULL)
 					free = false;
 			}
 			if (free)
@@ -151,6 +195,18 @@ cust_step_of(List *steps, Oid relid)
 	return NULL;
 }
 
+/* Is the rule that the adoption names among those that apply? */
+static bool
+rule_in_force(const CustPart *part)
+{
+	ListCell   *cell;
+
+	foreach(cell, part->rules)
+		if (strcmp(((CustRule *) lfirst(cell))->name, part->class->rule) == 0)
+			return true;
+	return false;
+}
+
 /*
  * cust_part_block
  *		Why nothing of this part can be executed whatever the rows are, or NULL.
@@ -164,6 +220,8 @@ cust_part_block(const CustStep *step, const CustPart *part)
 	if (part->rules == NIL)
 		return psprintf("no rule for record class \"%s\" under basis %s",
 						part->class->record_class, part->basis);
+	if (part->class->rule && !rule_in_force(part))
+		return psprintf("rule \"%s\" is not in force", part->class->rule);
 	if (cust_draft_rule(part))
 		return psprintf("rule \"%s\" is a draft", cust_draft_rule(part)->name);
 	return step->blocked;
@@ -187,7 +245,8 @@ cust_from_sql(const CustStep *step)
 char *
 cust_belongs_sql(const CustStep *step, const CustPart *part)
 {
-	return psprintf("f.part = %d AND %s AND %s", part->no,
+	return psprintf("%s%s AND %s",
+					part->alone ? "" : psprintf("f.part = %d AND ", part->no),
 					cust_client_join_sql(step->path),
 					cust_class_sql(step->adoption, part->class));
 }
@@ -285,8 +344,10 @@ cust_due_sql(const CustBook *book, const CustStep *step, const CustPart *part,
 {
 	if (cust_part_block(step, part))
 		return pstrdup("false");
-	return psprintf("%s AND NOT f.held AND %s AND %s AND %s AND %s",
-					cust_belongs_sql(step, part), cust_ended_sql(),
+	return psprintf("%s AND %s%s AND %s AND %s",
+					cust_belongs_sql(step, part),
+					part->alone ? "" :
+					psprintf("NOT f.held AND %s AND ", cust_ended_sql()),
 					cust_past_sql(book, part), cust_consistent_sql(book, part),
 					cust_disposition_sql(book, part, disposition));
 }
@@ -310,10 +371,49 @@ cust_references_sql(const CustForeignKey *fk, const CustStep *parent)
 									 psprintf("c.%s", quote_identifier(lfirst(c))),
 									 cust_column_type(fk->parent, lfirst(p)),
 									 psprintf("t.%s", quote_identifier(lfirst(p)))));
-	if (fk->child == fk->parent)
-		appendStringInfo(&buf, " AND NOT (ROW(%s) IS NOT DISTINCT FROM ROW(%s))",
-						 cust_column_list(parent->row_key, "c"),
-						 cust_column_list(parent->row_key, "t"));
+	if (fk->adopted == parent->adoption->relid)
+		appendStringInfo(&buf, " AND NOT (%s)", cust_same_row_sql(parent, "c", "t"));
+	return buf.data;
+}
+
+/* The two aliases are the same row of the table, by its key. */
+char *
+cust_same_row_sql(const CustStep *step, const char *a, const char *b)
+{
+	StringInfoData buf;
+	ListCell   *cell;
+
+	initStringInfo(&buf);
+	foreach(cell, step->row_key)
+	{
+		Oid			type = cust_column_type(step->adoption->relid, lfirst(cell));
+		const char *column = quote_identifier(lfirst(cell));
+
+		appendStringInfo(&buf, "%s%s", buf.len ? " AND " : "",
+						 cust_equals(type, psprintf("%s.%s", a, column),
+									 type, psprintf("%s.%s", b, column)));
+	}
+	return buf.data;
+}
+
+/* The row t has the key in this text[]. */
+char *
+cust_has_key_sql(const CustStep *step, const char *key)
+{
+	StringInfoData buf;
+	ListCell   *cell;
+
+	initStringInfo(&buf);
+	foreach(cell, step->row_key)
+	{
+		Oid			type = cust_column_type(step->adoption->relid, lfirst(cell));
+
+		appendStringInfo(&buf, "%s%s", buf.len ? " AND " : "",
+						 cust_equals(type, psprintf("t.%s", quote_identifier(lfirst(cell))),
+									 type, psprintf("((%s)[%d])::%s", key,
+													foreach_current_index(cell) + 1,
+													cust_type_name(type))));
+	}
 	return buf.data;
 }
 
@@ -359,6 +459,8 @@ cust_unindexed(const CustStep *step)
 			   *columns,
 			   *cell;
 
+	if (step->path == NULL)
+		return NIL;
 	forboth(relation, step->path->relations, columns, step->path->join_columns)
 		if (!cust_indexed(lfirst_oid(relation), lfirst(columns)))
 			result = lappend(result, psprintf("%s (%s)",

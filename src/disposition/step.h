@@ -17,7 +17,7 @@ typedef struct CustStep
 {
 	int			no;
 	CustAdoption *adoption;
-	CustPath   *path;
+	CustPath   *path;			/* NULL where it is cut; blocked then */
 	List	   *row_key;		/* of char * */
 	List	   *inbound;		/* of CustForeignKey: adopted children that
 								 * must have gone before a row goes */
@@ -37,6 +37,8 @@ extern char *cust_disposition_sql(const CustBook *book, const CustPart *part,
 extern char *cust_due_sql(const CustBook *book, const CustStep *step,
 						  const CustPart *part, const char *disposition);
 extern char *cust_references_sql(const CustForeignKey *fk, const CustStep *parent);
+extern char *cust_same_row_sql(const CustStep *step, const char *a, const char *b);
+extern char *cust_has_key_sql(const CustStep *step, const char *key);
 extern char *cust_row_key_sql(List *row_key, const char *alias);
 extern char *cust_key_values_sql(Oid relid, List *row_key, const char *key);
 extern List *cust_unindexed(const CustStep *step);

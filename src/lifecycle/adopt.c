@@ -136,11 +136,21 @@ check_no_rewrite(Oid relid)
 				 errhint("Use a trigger in its place: with a rule nobody can tell which rows go.")));
 }
 
-/* Record class of the table: the one named, the rule's, or one of its own. */
+/*
+ * choose_class
+ *		Record class of the table: the one named, the rule's, or one of its own.
+ *
+ * A class of its own is new.  One that happens to bear the table's name has
+ * somebody's basis and rules, which were not meant for these rows.
+ */
 static char *
 choose_class(const CustBook *book, const CustNewAdoption *new, const char **rule)
 {
 	CustRule   *named = NULL;
+	char	   *own = get_rel_name(new->relid);
+	CustIdentity me;
+	CustArgs	args = {0};
+	bool		taken;
 
 	*rule = NULL;
 	if (new->rule)
@@ -155,11 +165,29 @@ choose_class(const CustBook *book, const CustNewAdoption *new, const char **rule
 			return named->record_class;
 		*rule = new->rule;
 	}
-	return new->record_class ? new->record_class : get_rel_name(new->relid);
+	if (new->record_class)
+		return new->record_class;
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_text(&args, own);
+	taken = cust_sql_one("SELECT FROM custodian.record_class WHERE record_class = $1 "
+						 "AND (basis IS NOT NULL OR pack IS NOT NULL)", &args);
+	SPI_finish();
+	cust_leave(&me);
+	if (taken)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("a record class \"%s\" exists already", own),
+				 errhint("Name a record class for the table; record_class => '%s' where this one is meant.",
+						 own)));
+	return own;
 }
 
-/* Make the class where it is new; it has no basis then, and nothing goes. */
-static void
+/*
+ * Make the class where it is new; it has no basis then, and nothing goes.
+ * True where it was made.
+ */
+static bool
 ensure_class(const char *class)
 {
 	CustIdentity me;
@@ -173,10 +201,39 @@ ensure_class(const char *class)
 					"ON CONFLICT DO NOTHING", &args, SPI_OK_INSERT) > 0;
 	SPI_finish();
 	cust_leave(&me);
-	if (made)
-		ereport(NOTICE,
-				(errmsg("record class \"%s\" was made without a custody basis", class),
-				 errhint("Nothing of it is disposed of until custodian.set_custody_basis() and a rule say how.")));
+	return made;
+}
+
+static void
+tell_of_class(const char *class)
+{
+	ereport(NOTICE,
+			(errmsg("record class \"%s\" was made without a custody basis", class),
+			 errhint("Nothing of it is disposed of until custodian.set_custody_basis() and a rule say how.")));
+}
+
+/*
+ * refuse_if_bound
+ *		Error where a hold or a rule in compliance mode covers the table: its
+ *		rows must not get out from under it by being looked at otherwise.
+ */
+static void
+refuse_if_bound(const CustBook *book, const CustAdoption *adoption, const char *what)
+{
+	CustRule   *rule = cust_compliance_rule(book, adoption);
+
+	if (cust_table_hold(adoption->relid) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUST_HELD),
+				 errmsg("cannot %s %s: a legal hold covers rows of it", what,
+						adoption->relname),
+				 errhint("The table custodian.hold shows the holds that stand.")));
+	if (rule)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUST_RETAINED),
+				 errmsg("cannot %s %s: rule \"%s\" is in compliance mode", what,
+						adoption->relname, rule->name),
+				 errhint("A rule in compliance mode binds everybody until its periods are over.")));
 }
 
 /* Write the rows of a new adoption. */
@@ -217,7 +274,7 @@ warn(const CustBook *book, Oid relid)
 	ListCell   *cell;
 
 	step.adoption = cust_book_need(book, relid);
-	step.path = cust_path(book, step.adoption);
+	step.path = cust_need_path(book, step.adoption);
 	foreach(cell, cust_unindexed(&step))
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -238,6 +295,7 @@ cust_adopt(const CustNewAdoption *new)
 	CustBook   *book = cust_book_open(cust_today());
 	const char *rule;
 	char	   *class;
+	bool		made;
 	CustEvent  *event;
 	ListCell   *cell;
 
@@ -268,22 +326,23 @@ cust_adopt(const CustNewAdoption *new)
 				 errhint("Give it a primary key, or a unique index on columns that are NOT NULL.")));
 	check_no_rewrite(new->relid);
 	foreach(cell, new->client)
-		(void) cust_equals(cust_column_type(new->relid, lfirst(cell)), "t",
-						   cust_column_type(new->relid, lfirst(cell)), "t");
+		cust_check_comparable(new->relid, lfirst(cell));
 	if (new->client)
 		check_client_types(new->relid, new->client);
 	if (new->fiscal_year_start)
 		cust_setting_check("fiscal_year_start", new->fiscal_year_start);
 
 	class = choose_class(book, new, &rule);
-	ensure_class(class);
+	made = ensure_class(class);
 	insert_adoption(new, class, rule);
 	cust_book_changed();
 
 	/* the path must lead somewhere; this raises what is wrong with it */
 	book = cust_book_open(cust_today());
-	(void) cust_path(book, cust_book_need(book, new->relid));
+	(void) cust_need_path(book, cust_book_need(book, new->relid));
 	cust_guard_install(new->relid);
+	if (made)
+		tell_of_class(class);
 	warn(book, new->relid);
 
 	event = cust_event("adopt");
@@ -295,6 +354,7 @@ cust_adopt(const CustNewAdoption *new)
 	cust_event_name(event, "event_at", new->event_at);
 	cust_event_name(event, "record_class", class);
 	cust_event_name(event, "rule", rule);
+	cust_event_name(event, "fiscal_year_start", new->fiscal_year_start);
 	cust_event_write(event);
 }
 
@@ -306,8 +366,8 @@ Datum
 custodian_adopt(PG_FUNCTION_ARGS)
 {
 	CustNewAdoption new = {0};
-	char	   *client = cust_get_text(fcinfo, 1);
-	char	   *via = cust_get_text(fcinfo, 2);
+	char	   *client = cust_option_text(fcinfo, 1, "client");
+	char	   *via = cust_option_text(fcinfo, 2, "via");
 
 	cust_prevent_read_only("custodian.adopt()");
 	new.relid = cust_need_oid(fcinfo, 0, "relation");
@@ -321,11 +381,11 @@ custodian_adopt(PG_FUNCTION_ARGS)
 		new.client = cust_columns(new.relid, client, "client");
 	if (via)
 		new.via = cust_columns(new.relid, via, "via");
-	new.dated_by = date_column(new.relid, cust_get_text(fcinfo, 3), "dated_by");
-	new.event_at = date_column(new.relid, cust_get_text(fcinfo, 4), "event_at");
-	new.record_class = cust_get_text(fcinfo, 5);
-	new.rule = cust_get_text(fcinfo, 6);
-	new.fiscal_year_start = cust_get_text(fcinfo, 7);
+	new.dated_by = date_column(new.relid, cust_option_text(fcinfo, 3, "dated_by"), "dated_by");
+	new.event_at = date_column(new.relid, cust_option_text(fcinfo, 4, "event_at"), "event_at");
+	new.record_class = cust_option_text(fcinfo, 5, "record_class");
+	new.rule = cust_option_text(fcinfo, 6, "rule");
+	new.fiscal_year_start = cust_option_text(fcinfo, 7, "fiscal_year_start");
 	cust_adopt(&new);
 	PG_RETURN_VOID();
 }
@@ -339,6 +399,7 @@ custodian_change_adoption(PG_FUNCTION_ARGS)
 {
 	CustNewAdoption new = {0};
 	CustBook   *book;
+	CustAdoption *adoption;
 	const char *rule = NULL;
 	char	   *class = NULL;
 	CustIdentity me;
@@ -349,22 +410,23 @@ custodian_change_adoption(PG_FUNCTION_ARGS)
 	cust_prevent_read_only("custodian.change_adoption()");
 	new.relid = cust_need_oid(fcinfo, 0, "relation");
 	book = cust_book_open(cust_today());
-	(void) cust_book_need(book, new.relid);
+	adoption = cust_book_need(book, new.relid);
 	cust_check_owner(new.relid);
-	new.dated_by = date_column(new.relid, cust_get_text(fcinfo, 1), "dated_by");
-	new.event_at = date_column(new.relid, cust_get_text(fcinfo, 2), "event_at");
-	new.record_class = cust_get_text(fcinfo, 3);
-	new.rule = cust_get_text(fcinfo, 4);
-	new.fiscal_year_start = cust_get_text(fcinfo, 5);
+	refuse_if_bound(book, adoption, "change the adoption of");
+	new.dated_by = date_column(new.relid, cust_option_text(fcinfo, 1, "dated_by"), "dated_by");
+	new.event_at = date_column(new.relid, cust_option_text(fcinfo, 2, "event_at"), "event_at");
+	new.record_class = cust_option_text(fcinfo, 3, "record_class");
+	new.rule = cust_option_text(fcinfo, 4, "rule");
+	new.fiscal_year_start = cust_option_text(fcinfo, 5, "fiscal_year_start");
 	if (new.fiscal_year_start)
 		cust_setting_check("fiscal_year_start", new.fiscal_year_start);
-	if (new.record_class || new.rule)
+	if (new.record_class == NULL && new.rule)
+		new.record_class = ((CustClass *) llast(adoption->classes))->record_class;
+	if (new.record_class)
 	{
 		class = choose_class(book, &new, &rule);
-		if (new.record_class || strcmp(class, get_rel_name(new.relid)) != 0)
-			ensure_class(class);
-		else
-			class = NULL;
+		if (ensure_class(class))
+			tell_of_class(class);
 	}
 
 	cust_enter_custodian(&me);
@@ -410,6 +472,7 @@ custodian_add_record_class(PG_FUNCTION_ARGS)
 			   *predicate,
 			   *rule;
 	CustBook   *book;
+	CustAdoption *adoption;
 	CustIdentity me;
 	CustArgs	args = {0};
 	CustEvent  *event;
@@ -418,17 +481,19 @@ custodian_add_record_class(PG_FUNCTION_ARGS)
 	relid = cust_need_oid(fcinfo, 0, "relation");
 	class = cust_need_text(fcinfo, 1, "record_class");
 	predicate = cust_need_text(fcinfo, 2, "predicate");
-	rule = cust_get_text(fcinfo, 3);
+	rule = cust_option_text(fcinfo, 3, "rule");
 	book = cust_book_open(cust_today());
-	(void) cust_book_need(book, relid);
+	adoption = cust_book_need(book, relid);
 	cust_check_owner(relid);
+	refuse_if_bound(book, adoption, "change the record classes of");
 	if (rule && cust_book_rule(book, rule) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("rule \"%s\" is not in force", rule),
 				 errhint("Make it with custodian.create_rule(), or load a law pack that has it.")));
 	predicate = cust_row_condition(relid, predicate, "predicate");
-	ensure_class(class);
+	if (ensure_class(class))
+		tell_of_class(class);
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_oid(&args, relid);
@@ -487,8 +552,6 @@ custodian_release(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 	CustAdoption *adoption,
 			   *other;
-	ListCell   *c,
-			   *r;
 	bool		exists;
 
 	cust_prevent_read_only("custodian.release()");
@@ -496,17 +559,10 @@ custodian_release(PG_FUNCTION_ARGS)
 	exists = cust_relation_exists(relid);
 	if (exists)
 	{
-		static const char *const bases[] = {"entrusted", "appointed", "own"};
-
 		book = cust_book_open(cust_today());
 		adoption = cust_book_need(book, relid);
 		cust_check_owner(relid);
-		if (cust_table_hold(relid) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_CUST_HELD),
-					 errmsg("cannot release %s: a legal hold covers rows of it",
-							cust_relation_name(relid)),
-					 errhint("The table custodian.hold shows the holds that stand.")));
+		refuse_if_bound(book, adoption, "release");
 		other = dependent(book, relid);
 		if (other)
 			ereport(ERROR,
@@ -514,14 +570,6 @@ custodian_release(PG_FUNCTION_ARGS)
 					 errmsg("cannot release %s: %s reaches its client over it",
 							cust_relation_name(relid), other->relname),
 					 errhint("Release %s first.", other->relname)));
-		foreach(c, adoption->classes)
-			for (int i = 0; i < lengthof(bases); i++)
-				foreach(r, cust_applicable_rules(book, lfirst(c), bases[i]))
-				if (strcmp(((CustRule *) lfirst(r))->mode, "compliance") == 0)
-					ereport(ERROR,
-							(errcode(ERRCODE_CUST_RETAINED),
-							 errmsg("cannot release %s: rule \"%s\" is in compliance mode",
-									adoption->relname, ((CustRule *) lfirst(r))->name)));
 		cust_guard_remove(relid);
 	}
 	else if (!superuser())
@@ -569,7 +617,7 @@ custodian_set_technique(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", "column_name")));
 	column = pstrdup(NameStr(*PG_GETARG_NAME(1)));
-	technique = cust_get_text(fcinfo, 2);
+	technique = cust_option_text(fcinfo, 2, "technique");
 	value = cust_get_text(fcinfo, 3);
 	book = cust_book_open(cust_today());
 	adoption = cust_book_need(book, relid);

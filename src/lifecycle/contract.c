@@ -7,9 +7,10 @@
  * (or a new one made) the case is cancelled, or reopened where something was
  * done already.
  *
- * Whoever changes a contract first locks the client's row, then looks at all
- * its contracts: two sessions that end two contracts of one client at the same
- * time both count right, and a batch of a run is over before or sees it.
+ * Whoever changes a contract first takes its client's share (see
+ * retention/client.h), so that a batch of a run is over before or leaves the
+ * client alone; then locks the client's row, so that two sessions that end two
+ * contracts of one client at the same time both count right.
  */
 #include "postgres.h"
 
@@ -64,15 +65,20 @@ write_case_events(const char *act, uint64 n)
 static void
 clients_changed(CustArgs *clients)
 {
+	CustArgs	restricted;
 	uint64		n;
 
+	/* a client whose last contract went to another has no end any more */
 	cust_sql("UPDATE custodian.client c SET open_contracts = s.open, "
 			 "contract_end = CASE WHEN s.open = 0 THEN s.last END, "
-			 "returned_on = CASE WHEN s.open = 0 THEN c.returned_on END "
-			 "FROM (SELECT client_no, count(*) FILTER (WHERE ends_on IS NULL) AS open, "
-			 "max(ends_on) AS last FROM custodian.contract "
-			 "WHERE client_no = ANY ($1) GROUP BY client_no) s "
-			 "WHERE c.client_no = s.client_no", clients, SPI_OK_UPDATE);
+			 "returned_on = CASE WHEN s.open = 0 AND c.returned_on >= s.last "
+			 "THEN c.returned_on END "
+			 "FROM (SELECT u.client_no, count(k.contract_no) "
+			 "FILTER (WHERE k.ends_on IS NULL) AS open, max(k.ends_on) AS last "
+			 "FROM unnest($1) AS u(client_no) "
+			 "LEFT JOIN custodian.contract k ON k.client_no = u.client_no "
+			 "GROUP BY u.client_no) s WHERE c.client_no = s.client_no",
+			 clients, SPI_OK_UPDATE);
 
 	n = cust_sql("UPDATE custodian.client_case k SET ended_at = clock_timestamp(), "
 				 "state = CASE k.state WHEN 'open' THEN 'cancelled' ELSE 'reopened' END "
@@ -82,10 +88,13 @@ clients_changed(CustArgs *clients)
 				 clients, SPI_OK_UPDATE_RETURNING);
 	write_case_events("cancel_case", n);
 
-	/* processing is allowed again */
+	/* processing is allowed again, until the new end where there is one */
+	restricted = *clients;
+	cust_arg_date(&restricted, cust_today(), false);
 	cust_sql("DELETE FROM custodian.restriction r USING custodian.client c "
 			 "WHERE c.client_no = r.client_no AND c.client_no = ANY ($1) "
-			 "AND c.contract_end IS NULL", clients, SPI_OK_DELETE);
+			 "AND (c.contract_end IS NULL OR c.contract_end >= $2)",
+			 &restricted, SPI_OK_DELETE);
 
 	n = cust_sql("UPDATE custodian.client_case k SET contract_end = c.contract_end "
 				 "FROM custodian.client c WHERE c.client_no = k.client_no "
@@ -118,6 +127,7 @@ cust_contracts_store(const CustContracts *contracts, const char *act)
 	CustArgs	clients = {0};
 	uint64		n;
 	Datum	   *numbers;
+	ArrayType  *numbers_array;
 	bool		isnull;
 
 	cust_enter_custodian(&me);
@@ -137,13 +147,16 @@ cust_contracts_store(const CustContracts *contracts, const char *act)
 				 "WHERE client_key = ANY ($3) OR client_no IN "
 				 "(SELECT client_no FROM custodian.contract "
 				 "WHERE source = $1 AND contract_key = ANY ($2)) "
-				 "ORDER BY client_no FOR NO KEY UPDATE", &args, SPI_OK_SELECT);
+				 "ORDER BY client_no", &args, SPI_OK_SELECT);
 	numbers = palloc(sizeof(Datum) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
 		numbers[i] = cust_datum(i, 1, &isnull);
-	cust_arg(&clients, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(numbers, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
+	numbers_array = construct_array(numbers, (int) n, INT8OID, 8, FLOAT8PASSBYVAL,
+									TYPALIGN_DOUBLE);
+	cust_arg(&clients, INT8ARRAYOID, PointerGetDatum(numbers_array), false);
+	cust_clients_share(numbers_array);
+	cust_sql("SELECT FROM custodian.client WHERE client_no = ANY ($1) "
+			 "ORDER BY client_no FOR NO KEY UPDATE", &clients, SPI_OK_SELECT);
 
 	n = cust_sql("INSERT INTO custodian.contract (source, contract_key, client_no, "
 				 "starts_on, ends_on) "

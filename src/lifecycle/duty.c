@@ -30,7 +30,7 @@ typedef struct Duty
 
 static const Duty duties[] = {
 	{"application",
-		"open_contract,end_contract,reopen_contract,confirm_return,plan,explain,today",
+		"open_contract,end_contract,reopen_contract,plan,explain,today",
 	""},
 	{"operator",
 		"run,plan,plan_due,plan_digest,explain,pause,resume,schedule,unschedule,today,current_setting",

@@ -6,9 +6,11 @@
  * table, and commits.  Everything that decides or acts is in
  * disposition/execute.c, within one transaction a batch.  So a run can stop
  * anywhere, by cancel, crash or budget, and the next one goes on with what is
- * still due; two at once share the work by the row locks on custodian.client.
+ * still due; two at once keep off each other's clients.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -25,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -45,8 +48,8 @@ PG_FUNCTION_INFO_V1(custodian_run);
 /* First key of the advisory lock of a run, "CUST"; the second is its number. */
 #define RUN_LOCK_CLASS 0x43555354
 
-/* Clients of one group at most; fewer where they have many rows. */
-#define GROUP_CLIENTS_MOST 1000
+/* Clients of one group: so many that a table is read once for all of them. */
+#define GROUP_CLIENTS 5000
 
 /* What a run is asked for and how far it is. */
 typedef struct Run
@@ -60,10 +63,10 @@ typedef struct Run
 	TimestampTz start;
 	int64		rows;			/* destroyed or anonymized so far */
 	int64		last_client;
-	int			group_clients;
 	const char *state;			/* how it ended */
 	int			problems;
-	MemoryContext context;
+	MemoryContext context;		/* of a group of clients */
+	MemoryContext batch;		/* of a batch */
 } Run;
 
 /* A table to go through, in order. */
@@ -89,10 +92,15 @@ milliseconds(FunctionCallInfo fcinfo, int n, const char *name)
 	return (int64) ms;
 }
 
-/* Begin a transaction in which each statement sees what is committed by then. */
+/*
+ * Begin a transaction in which each statement sees what is committed by then,
+ * and waits for no lock longer than the run may.
+ */
 static void
-begin_batch(void)
+begin_batch(const Run *run)
 {
+	(void) set_config_option("lock_timeout", psprintf("%dms", run->lock_timeout),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	(void) set_config_option("transaction_isolation", "read committed",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -140,41 +148,6 @@ count_clients(const Run *run)
 	return n;
 }
 
-/*
- * group_size
- *		Clients for one group: so many that their rows of the largest adopted
- *		table fill about one batch.
- *
- * A statement that is stopped at the batch's end has to find its place again
- * among the rows that it deleted before; one that just ends need not.
- */
-static int
-group_size(const Run *run)
-{
-	CustIdentity me;
-	double		clients,
-				largest;
-	int			size;
-
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_sql_one("SELECT (SELECT count(*) FROM custodian.client), "
-				 "(SELECT COALESCE(max(s.n), 0) FROM (SELECT sum(GREATEST(c.reltuples, 0)) AS n "
-				 "FROM custodian.adopted a, LATERAL (SELECT a.relation::oid AS id "
-				 "UNION SELECT relid FROM pg_partition_tree(a.relation) "
-				 "UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = a.relation) t "
-				 "JOIN pg_class c ON c.oid = t.id AND c.relkind = 'r' "
-				 "GROUP BY a.relation) s)::bigint", NULL);
-	clients = (double) cust_int8(0, 1, 0);
-	largest = (double) cust_int8(0, 2, 0);
-	SPI_finish();
-	cust_leave(&me);
-	if (largest < 1 || clients < 1)
-		return GROUP_CLIENTS_MOST;
-	size = (int) Min(run->batch_rows / Max(largest / clients, 0.001), GROUP_CLIENTS_MOST);
-	return Max(size, 1);
-}
-
 /* Enter the run into the log and the audit. */
 static void
 start_run(Run *run)
@@ -183,7 +156,7 @@ start_run(Run *run)
 	CustArgs	args = {0};
 	CustEvent  *event;
 
-	begin_batch();
+	begin_batch(run);
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_int8(&args, count_clients(run));
@@ -192,7 +165,6 @@ start_run(Run *run)
 	run->run_no = cust_int8(0, 1, 0);
 	SPI_finish();
 	cust_leave(&me);
-	run->group_clients = group_size(run);
 	event = cust_event("run_started");
 	cust_event_int(event, "run", run->run_no);
 	if (run->client_no)
@@ -210,29 +182,24 @@ next_group(Run *run)
 	uint64		n;
 	ArrayType  *group = NULL;
 
-	begin_batch();
+	begin_batch(run);
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_date(&args, cust_today(), false);
 	cust_arg_int8(&args, run->last_client);
 	cust_arg_int8(&args, run->client_no);
-	cust_arg_int8(&args, run->group_clients);
+	cust_arg_int8(&args, GROUP_CLIENTS);
 	n = cust_sql("SELECT client_no FROM custodian.client WHERE contract_end < $1 "
 				 "AND client_no > $2 AND ($3 = 0 OR client_no = $3) "
 				 "ORDER BY client_no LIMIT $4", &args, SPI_OK_SELECT);
 	if (n > 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->context);
-		Datum	   *numbers = palloc(sizeof(Datum) * n);
+		int64	   *numbers = palloc(sizeof(int64) * n);
 
 		for (uint64 i = 0; i < n; i++)
-		{
-			run->last_client = cust_int8(i, 1, 0);
-			numbers[i] = Int64GetDatum(run->last_client);
-		}
-		group = construct_array(numbers, (int) n, INT8OID, 8, FLOAT8PASSBYVAL,
-								TYPALIGN_DOUBLE);
-		pfree(numbers);
+			run->last_client = numbers[i] = cust_int8(i, 1, 0);
+		group = cust_client_array(numbers, (int) n);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -254,7 +221,7 @@ read_steps(Run *run)
 	MemoryContext old;
 	List	   *steps;
 
-	begin_batch();
+	begin_batch(run);
 	old = MemoryContextSwitchTo(scratch);
 	steps = cust_steps(cust_book_open(cust_today()));
 	MemoryContextSwitchTo(run->context);
@@ -282,8 +249,10 @@ may_go_on(Run *run)
 {
 	bool		paused;
 
+	if (run->state)
+		return false;
 	CHECK_FOR_INTERRUPTS();
-	begin_batch();
+	begin_batch(run);
 	paused = cust_paused();
 	end_batch();
 	if (paused)
@@ -321,13 +290,13 @@ run_batch(Run *run, CustBatch *batch, CustBatchResult *result)
 				restricted = 0;
 	MemoryContext old;
 
-	begin_batch();
+	begin_batch(run);
 	batch->run_no = run->run_no;
 	batch->lock_timeout = run->lock_timeout;
 	batch->limit = batch_limit(run);
-	old = MemoryContextSwitchTo(run->context);
+	MemoryContextReset(run->batch);
+	old = MemoryContextSwitchTo(run->batch);
 	cust_execute_batch(batch, result);
-	MemoryContextSwitchTo(old);
 	if (strcmp(batch->disposition, "destroy") == 0)
 		destroyed = result->rows;
 	else if (strcmp(batch->disposition, "anonymize") == 0)
@@ -353,23 +322,167 @@ run_batch(Run *run, CustBatch *batch, CustBatchResult *result)
 				"problems = problems + ($6 IS NOT NULL)::int, "
 				"last_problem = COALESCE($6, last_problem) WHERE run_no = $1", &args);
 	}
+	MemoryContextSwitchTo(old);
+	if (result->shut_out)
+		run->state = "shut out";
 	end_batch();
 }
 
-/* Repeat batches of one kind until nothing is left, or something fails. */
-static void
-run_batches(Run *run, CustBatch *batch)
+/*
+ * run_portion
+ *		Repeat a batch until nothing of its portion is left, or it fails.
+ *
+ * Returns the number of rows.  A batch that trusted the foreign keys and was
+ * wrong is repeated with a look at each row that refers.
+ */
+static int64
+run_portion(Run *run, CustBatch *batch)
 {
 	CustBatchResult result;
+	int64		rows = 0;
 
 	batch->after = NULL;
 	do
 	{
 		if (!may_go_on(run))
-			return;
+			break;
 		run_batch(run, batch, &result);
-		batch->after = result.last;
-	} while (result.more && result.problem == NULL);
+		if (result.referenced)
+			batch->trusting = false;
+		if (batch->after)
+			pfree(batch->after);
+		batch->after = result.last == NULL ? NULL : (ArrayType *)
+			memcpy(MemoryContextAlloc(run->context, VARSIZE(result.last)),
+				   result.last, VARSIZE(result.last));
+		rows += result.rows;
+	} while ((result.more || result.referenced) && result.problem == NULL);
+	return rows;
+}
+
+/*
+ * survey_table
+ *		What a look at the table says, in a transaction of its own.
+ *
+ * False where the table cannot be looked at now (DDL is under way, it is
+ * dropped, a statement on it fails): then the batch will say why.
+ */
+static bool
+survey_table(Run *run, Oid relid, ArrayType *group, CustSurvey *survey)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	begin_batch(run);
+	MemoryContextReset(run->batch);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(run->batch);
+	PG_TRY();
+	{
+		cust_survey(relid, group, survey);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(run->batch);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (cust_must_stop(error))
+			ReThrowError(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	end_batch();
+	return done;
+}
+
+/*
+ * destroy_by_blocks
+ *		Go through the table once, so many blocks a batch; every due row of the
+ *		group's clients goes.  Returns the number of rows.
+ */
+static int64
+destroy_by_blocks(Run *run, CustBatch *batch, const CustSurvey *survey)
+{
+	double		width = Max(run->batch_rows / survey->rows_per_block, 1);
+	int64		total = 0;
+
+	for (double begin = 0; begin < survey->blocks && run->state == NULL;)
+	{
+		double		end = Min(begin + width, (double) survey->blocks);
+		int64		rows;
+
+		batch->begin = (BlockNumber) begin;
+		batch->end = (BlockNumber) Max(ceil(end), 1);
+		rows = run_portion(run, batch);
+		total += rows;
+		begin = batch->end;
+		/* few rows of these blocks were due: take more of them at once */
+		if (rows < run->batch_rows / 2)
+			width *= 2;
+	}
+	return total;
+}
+
+/*
+ * destroy_by_clients
+ *		Look up the rows of so many clients a batch.
+ */
+static int64
+destroy_by_clients(Run *run, CustBatch *batch, const CustSurvey *survey,
+				   ArrayType *group)
+{
+	int			n = cust_client_count(group);
+	int64		width = (int64) (run->batch_rows / Max(survey->due_per_client, 1));
+	int64		total = 0;
+
+	for (int64 begin = 0; begin < n && run->state == NULL;)
+	{
+		int			count = (int) Min(Max(width, 1), n - begin);
+		int64	   *clients = MemoryContextAlloc(run->context, sizeof(int64) * count);
+
+		for (int i = 0; i < count; i++)
+			clients[i] = cust_client_nth(group, (int) (begin + i));
+		batch->client_nos = cust_client_array(clients, count);
+		total += run_portion(run, batch);
+		pfree(batch->client_nos);
+		pfree(clients);
+		begin += count;
+	}
+	return total;
+}
+
+/* Destroy what is due of one table. */
+static void
+destroy_table(Run *run, Oid relid, ArrayType *group)
+{
+	CustSurvey	survey = {0};
+	CustBatch	batch = {0};
+	int64		rows;
+
+	batch.disposition = "destroy";
+	batch.relid = relid;
+	if (!survey_table(run, relid, group, &survey))
+	{
+		batch.client_nos = group;
+		run_portion(run, &batch);
+		return;
+	}
+	batch.trusting = !survey.referenced;
+	do
+	{
+		batch.client_nos = group;
+		rows = survey.by_blocks ? destroy_by_blocks(run, &batch, &survey) :
+			destroy_by_clients(run, &batch, &survey, group);
+		/* children went, so their parents in the same table may go now */
+	} while (survey.refers_to_itself && rows > 0 && run->state == NULL);
 }
 
 /* One table for one group of clients. */
@@ -380,10 +493,9 @@ run_step(Run *run, const RunStep *step, ArrayType *group)
 	CustBatch	batch = {0};
 	ListCell   *cell;
 
+	destroy_table(run, step->relid, group);
 	batch.relid = step->relid;
 	batch.client_nos = group;
-	batch.disposition = "destroy";
-	run_batches(run, &batch);
 	if (step->anonymizes)
 		foreach(cell, step->positions)
 			for (int i = 0; i < lengthof(bases) && run->state == NULL; i++)
@@ -391,12 +503,12 @@ run_step(Run *run, const RunStep *step, ArrayType *group)
 			batch.disposition = "anonymize";
 			batch.position = lfirst_int(cell);
 			batch.basis = bases[i];
-			run_batches(run, &batch);
+			run_portion(run, &batch);
 		}
 	if (run->state == NULL)
 	{
 		batch.disposition = "restrict";
-		run_batches(run, &batch);
+		run_portion(run, &batch);
 	}
 }
 
@@ -404,24 +516,30 @@ run_step(Run *run, const RunStep *step, ArrayType *group)
  * finish_group
  *		The group's keys are destroyed: from now on nobody can recompute a
  *		digest.
+ *
+ * But not those of clients that somebody else works on, nor any where a step
+ * failed: their rows are still to be done, under the same key.
  */
 static void
-finish_group(Run *run, ArrayType *group)
+finish_group(Run *run, ArrayType *group, int problems_before)
 {
 	CustIdentity me;
 	CustArgs	args = {0};
 	CustArgs	log = {0};
 
-	begin_batch();
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(group), false);
-	cust_sql("DELETE FROM custodian.client_secret WHERE client_no = ANY ($1)", &args,
-			 SPI_OK_DELETE);
-	SPI_finish();
-	cust_leave(&me);
+	begin_batch(run);
+	if (run->problems == problems_before)
+	{
+		cust_arg(&args, INT8ARRAYOID, PointerGetDatum(cust_clients_claim(group)), false);
+		cust_enter_custodian(&me);
+		SPI_connect();
+		cust_sql("DELETE FROM custodian.client_secret WHERE client_no = ANY ($1)", &args,
+				 SPI_OK_DELETE);
+		SPI_finish();
+		cust_leave(&me);
+	}
 	cust_arg_int8(&log, run->run_no);
-	cust_arg_int8(&log, ARR_DIMS(group)[0]);
+	cust_arg_int8(&log, cust_client_count(group));
 	log_run(run, "UPDATE custodian.run_log SET clients_done = clients_done + $2, "
 			"updated_at = clock_timestamp() WHERE run_no = $1", &log);
 	end_batch();
@@ -440,7 +558,7 @@ finish_run(Run *run)
 
 	if (run->state == NULL)
 		run->state = run->problems ? "problems" : "finished";
-	begin_batch();
+	begin_batch(run);
 	cust_arg_int8(&args, run->run_no);
 	cust_arg_text(&args, run->state);
 	log_run(run, "UPDATE custodian.run_log SET finished_at = clock_timestamp(), "
@@ -510,6 +628,7 @@ run_all(Run *run)
 		ArrayType  *group;
 		List	   *steps;
 		ListCell   *cell;
+		int			problems_before = run->problems;
 
 		MemoryContextReset(run->context);
 		group = next_group(run);
@@ -522,7 +641,7 @@ run_all(Run *run)
 			if (run->state)
 				return;
 		}
-		finish_group(run, group);
+		finish_group(run, group, problems_before);
 	}
 }
 
@@ -606,10 +725,13 @@ custodian_run(PG_FUNCTION_ARGS)
 	run.start = GetCurrentTimestamp();
 	run.context = AllocSetContextCreate(PortalContext, "custodian run",
 										ALLOCSET_DEFAULT_SIZES);
+	run.batch = AllocSetContextCreate(PortalContext, "custodian run batch",
+									  ALLOCSET_DEFAULT_SIZES);
 	SPI_commit();
 	start_run(&run);
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RUN_LOCK_CLASS, (uint32) run.run_no, 2);
-	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RUN_LOCK_CLASS, (uint32) run.run_no,
+						 CUST_LOCK_KIND);
+	(void) LockAcquire(&tag, ExclusiveLock, true, true);
 	PG_TRY();
 	{
 		if (may_go_on(&run))
@@ -621,6 +743,7 @@ custodian_run(PG_FUNCTION_ARGS)
 		(void) LockRelease(&tag, ExclusiveLock, true);
 	}
 	PG_END_TRY();
+	MemoryContextDelete(run.batch);
 	MemoryContextDelete(run.context);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -5,9 +5,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -30,8 +32,8 @@ need_pg_cron(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("extension \"pg_cron\" is not installed in this database"),
-				 errhint("Install it with CREATE EXTENSION pg_cron in the database that cron.database_name names. Where that is another one, have it call cron.schedule_in_database('" JOB_NAME "', '30 2 * * *', 'CALL custodian.run()', '%s').",
-						 "this database")));
+				 errhint("Install it with CREATE EXTENSION pg_cron in the database that cron.database_name names. Where that is another one, have it call cron.schedule_in_database('" JOB_NAME "', '30 2 * * *', 'CALL custodian.run()', %s).",
+						 quote_literal_cstr(get_database_name(MyDatabaseId)))));
 }
 
 /* Statements run as the caller, whose job it is; only the path is pinned. */

@@ -199,6 +199,13 @@ rename_contract(const Source *source, Datum before, Datum after, Oid row_type)
 	cust_arg_oid(&keys, source->relid);
 	cust_arg_text(&keys, was);
 	cust_arg_text(&keys, is);
+	if (cust_sql_one("SELECT FROM custodian.contract WHERE source = $1 "
+					 "AND contract_key = $3 AND $2 <> $3", &keys))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("a contract of %s takes the key of another one that is known",
+						cust_relation_name(source->relid)),
+				 errhint("Contracts stay known when their rows are deleted; give the contract a key of its own.")));
 	cust_sql("UPDATE custodian.contract SET contract_key = $3 "
 			 "WHERE source = $1 AND contract_key = $2", &keys, SPI_OK_UPDATE);
 	SPI_finish();
@@ -295,6 +302,7 @@ custodian_track_contracts(PG_FUNCTION_ARGS)
 			   *ends_on,
 			   *ended_when;
 	List	   *columns;
+	ListCell   *cell;
 	Oid			type;
 	int64		n;
 	CustEvent  *event;
@@ -322,6 +330,8 @@ custodian_track_contracts(PG_FUNCTION_ARGS)
 				 errhint("Two rows with the same key would be taken for one contract.")));
 	source.contract = linitial(columns);
 	source.clients = cust_columns(source.relid, client, "client");
+	foreach(cell, source.clients)
+		cust_check_comparable(source.relid, lfirst(cell));
 	columns = cust_columns(source.relid, ends_on, "ends_on");
 	type = getBaseType(cust_column_type(source.relid, linitial(columns)));
 	if (list_length(columns) != 1 ||

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -137,10 +138,25 @@ adopt_branch(const CustBook *book, List *tree, Branch *branch, bool preview)
 {
 	CustNewAdoption new = {0};
 
-	if (cust_book_adoption(book, branch->relid))
+	CustAdoption *adoption = cust_book_adoption(book, branch->relid);
+	ListCell   *cell;
+
+	if (adoption)
+	{
+		branch->client = adoption->client_columns;
+		branch->via = adoption->via_columns;
 		return "adopted before";
+	}
 	if (OidIsValid(cust_adopted_relation(branch->relid)))
 		return "inherits from an adopted table";
+	foreach(cell, tree)
+	{
+		Oid			other = ((Branch *) lfirst(cell))->relid;
+
+		if (other != branch->relid &&
+			list_member_oid(find_all_inheritors(other, NoLock, NULL), branch->relid))
+			return "inherits from an adopted table";
+	}
 	branch->left_out = true;
 	if (cust_row_key(branch->relid) == NIL)
 		return "left out: no primary key";

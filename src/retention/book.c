@@ -11,6 +11,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -287,7 +288,9 @@ cust_adopted_relation(Oid relid)
  *		Tell every backend that what it compiled from the book is stale.
  *
  * The relcache entry of custodian.rule carries the message; it is sent at
- * commit.  The guard listens (disposition/guard.c).
+ * commit.  The guard listens (disposition/guard.c).  The lock on that table
+ * makes us wait for a batch that is under way with the book as it was, and
+ * keeps the next one from beginning before we commit.
  */
 void
 cust_book_changed(void)
@@ -295,6 +298,9 @@ cust_book_changed(void)
 	Oid			relid = get_relname_relid("rule", cust_schema_oid());
 
 	if (OidIsValid(relid))
+	{
+		LockRelationOid(relid, RowExclusiveLock);
 		CacheInvalidateRelcacheByRelid(relid);
+	}
 	CommandCounterIncrement();
 }

@@ -55,6 +55,8 @@ typedef struct CustAdoption
 	char	   *fiscal_year_start;
 	List	   *classes;		/* of CustClass, in the order they are tried */
 	List	   *techniques;		/* of CustTechnique */
+	struct CustPath *path;		/* see compile.h; made when first asked for */
+	char	   *problem;		/* why there is no path */
 } CustAdoption;
 
 /* What anonymization does to one column. */

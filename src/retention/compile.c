@@ -15,6 +15,8 @@
 
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -56,6 +58,15 @@ cust_equals(Oid left, const char *left_sql, Oid right, const char *right_sql)
 	return psprintf("%s OPERATOR(pg_catalog.=) %s", left_sql, right_sql);
 }
 
+/* Error unless values of the column can be compared. */
+void
+cust_check_comparable(Oid relid, const char *column)
+{
+	Oid			type = cust_column_type(relid, column);
+
+	(void) cust_equals(type, "", type, "");
+}
+
 /* Name of the parent's column that a child's foreign-key column points to. */
 static char *
 referenced(const CustForeignKey *fk, const char *child_column)
@@ -88,6 +99,52 @@ column_of(const char *alias, const char *column)
 	return psprintf("%s.%s", alias, quote_identifier(column));
 }
 
+/* A column among those that are gone from the table, or NULL. */
+static char *
+missing_column(Oid relid, List *columns)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns)
+		if (get_attnum(relid, lfirst(cell)) == InvalidAttrNumber)
+			return psprintf("column \"%s\" of %s does not exist any more",
+							(char *) lfirst(cell), cust_relation_name(relid));
+	return NULL;
+}
+
+/* Where the owner of a table may not read another one that it has to. */
+static char *
+unreadable(Oid relid, Oid owner)
+{
+	if (pg_class_aclcheck(relid, owner, ACL_SELECT) == ACLCHECK_OK)
+		return NULL;
+	return psprintf("role %s may not read %s",
+					quote_identifier(GetUserNameFromId(owner, false)),
+					cust_relation_name(relid));
+}
+
+/* The column's collation, or InvalidOid. */
+static Oid
+column_collation(Oid relid, const char *column)
+{
+	Oid			type,
+				collation;
+	int32		typmod;
+
+	get_atttypetypmodcoll(relid, get_attnum(relid, column), &type, &typmod, &collation);
+	return collation;
+}
+
+static void
+add_key(CustPath *path, Oid relid, const char *alias, const char *column)
+{
+	path->keys = lappend(path->keys, column_of(alias, column));
+	path->key_types = lappend_oid(path->key_types, cust_column_type(relid, column));
+	path->key_collations =
+		lappend_oid(path->key_collations,
+					column_collation(relid, column));
+}
+
 /*
  * cust_path
  *		How rows of an adopted table find their client.
@@ -96,45 +153,50 @@ column_of(const char *alias, const char *column)
  * itself.  Where a foreign key points to that key, the referencing column is
  * as good as the key, and the last join is saved.
  *
- * Errors: a foreign key that is gone, a parent that is not adopted, a path in
- * a circle.
+ * Returns NULL, and says why in *problem, where the way is cut: a column or a
+ * foreign key is gone, a parent is not adopted or not readable for the table's
+ * owner, the keys lead in a circle.
  */
 CustPath *
-cust_path(const CustBook *book, const CustAdoption *adoption)
+cust_path(const CustBook *book, const CustAdoption *adoption, char **problem)
 {
 	CustPath   *path = palloc0(sizeof(CustPath));
 	const CustAdoption *at = adoption;
 	const char *alias = "t";
 	int			depth = 0;
 
+	*problem = NULL;
 	while (at->client_columns == NIL)
 	{
-		CustForeignKey *fk = cust_foreign_key_on(at->relid, at->via_columns);
+		CustForeignKey *fk;
 		CustAdoption *parent;
 		ListCell   *cell;
 		char	   *parent_alias;
 		bool		reaches = true;
 
+		if ((*problem = missing_column(at->relid, at->via_columns)) != NULL)
+			return NULL;
+		fk = cust_foreign_key_on(at->relid, at->via_columns);
 		if (fk == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("relation %s has no foreign key on (%s)", at->relname,
-							cust_column_list(at->via_columns, NULL)),
-					 errhint("Name the columns of a foreign key that leads towards the client, or give the client's column itself.")));
+		{
+			*problem = psprintf("%s has no foreign key on (%s)", at->relname,
+								cust_column_list(at->via_columns, NULL));
+			return NULL;
+		}
 		parent = cust_book_adoption(book, fk->parent);
 		if (parent == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_CUST_NOT_ADOPTED),
-					 errmsg("foreign key (%s) of %s leads to %s, which is not adopted",
-							cust_column_list(at->via_columns, NULL), at->relname,
-							cust_relation_name(fk->parent)),
-					 errhint("Adopt %s first.", cust_relation_name(fk->parent))));
+		{
+			*problem = psprintf("foreign key (%s) of %s leads to %s, which is not adopted",
+								cust_column_list(at->via_columns, NULL), at->relname,
+								cust_relation_name(fk->parent));
+			return NULL;
+		}
 		if (parent->relid == adoption->relid || ++depth > 32)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the foreign keys of %s lead in a circle and never to a client",
-							adoption->relname),
-					 errhint("Adopt one of the tables on the way by the client's column.")));
+		{
+			*problem = psprintf("the foreign keys of %s lead in a circle and never to a client",
+								adoption->relname);
+			return NULL;
+		}
 
 		path->relations = lappend_oid(path->relations, at->relid);
 		path->join_columns = lappend(path->join_columns, at->via_columns);
@@ -146,16 +208,12 @@ cust_path(const CustBook *book, const CustAdoption *adoption)
 		if (parent->client_columns != NIL && reaches)
 		{
 			foreach(cell, parent->client_columns)
-			{
-				char	   *column = referencing(fk, lfirst(cell));
-
-				path->keys = lappend(path->keys, column_of(alias, column));
-				path->key_types = lappend_oid(path->key_types,
-											  cust_column_type(at->relid, column));
-			}
+				add_key(path, at->relid, alias, referencing(fk, lfirst(cell)));
 			return path;
 		}
 
+		if ((*problem = unreadable(parent->relid, adoption->owner)) != NULL)
+			return NULL;
 		parent_alias = psprintf("p%d", depth);
 		path->tables = lappend(path->tables,
 							   psprintf("%s AS %s", parent->relname, parent_alias));
@@ -174,16 +232,28 @@ cust_path(const CustBook *book, const CustAdoption *adoption)
 		at = parent;
 	}
 
+	if ((*problem = missing_column(at->relid, at->client_columns)) != NULL)
+		return NULL;
 	path->relations = lappend_oid(path->relations, at->relid);
 	path->join_columns = lappend(path->join_columns, at->client_columns);
 	for (int i = 0; i < list_length(at->client_columns); i++)
-	{
-		char	   *column = list_nth(at->client_columns, i);
+		add_key(path, at->relid, alias, list_nth(at->client_columns, i));
+	return path;
+}
 
-		path->keys = lappend(path->keys, column_of(alias, column));
-		path->key_types = lappend_oid(path->key_types,
-									  cust_column_type(at->relid, column));
-	}
+/* The same, with an error where the way is cut. */
+CustPath *
+cust_need_path(const CustBook *book, const CustAdoption *adoption)
+{
+	char	   *problem;
+	CustPath   *path = cust_path(book, adoption, &problem);
+
+	if (path == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of %s cannot be assigned to a client", adoption->relname),
+				 errdetail("%s.", problem),
+				 errhint("\"client\" names the columns with the client's key, \"via\" those of a foreign key to an adopted table that the owner may read.")));
 	return path;
 }
 
@@ -215,7 +285,12 @@ cust_client_key_sql(List *keys)
 					texts.data);
 }
 
-/* Rules in force that apply to a record class under a custody basis. */
+/*
+ * cust_applicable_rules
+ *		Rules in force that apply to a record class under a custody basis: those
+ *		of the class, those of every class, and the one that the adoption names,
+ *		which applies whatever its own class and basis are.
+ */
 List *
 cust_applicable_rules(const CustBook *book, const CustClass *class,
 					  const char *basis)
@@ -228,14 +303,34 @@ cust_applicable_rules(const CustBook *book, const CustClass *class,
 	foreach(cell, book->rules)
 	{
 		CustRule   *rule = lfirst(cell);
+		bool		named = class->rule && strcmp(rule->name, class->rule) == 0;
 
-		if (strcmp(rule->basis, basis) == 0 &&
-			(rule->record_class == NULL ||
-			 strcmp(rule->record_class, class->record_class) == 0 ||
-			 (class->rule && strcmp(rule->name, class->rule) == 0)))
+		if (named || (strcmp(rule->basis, basis) == 0 &&
+					  (rule->record_class == NULL ||
+					   strcmp(rule->record_class, class->record_class) == 0)))
 			result = lappend(result, rule);
 	}
 	return result;
+}
+
+/*
+ * cust_compliance_rule
+ *		A rule in compliance mode that applies to a class under some basis that
+ *		its rows may have, or NULL.
+ */
+CustRule *
+cust_compliance_rule(const CustBook *book, const CustAdoption *adoption)
+{
+	static const char *const bases[] = {"entrusted", "appointed", "own"};
+	ListCell   *c,
+			   *r;
+
+	foreach(c, adoption->classes)
+		for (int i = 0; i < lengthof(bases); i++)
+			foreach(r, cust_applicable_rules(book, lfirst(c), bases[i]))
+			if (strcmp(((CustRule *) lfirst(r))->mode, "compliance") == 0)
+				return lfirst(r);
+	return NULL;
 }
 
 /*
@@ -267,7 +362,7 @@ cust_class_sql(const CustAdoption *adoption, const CustClass *class)
 /*
  * cust_date_sql
  *		A date column of t as a date; a moment becomes the day in the
- *		installation's time zone; infinite and NULL are no date at all.
+ *		installation's time zone; NULL, infinite and absurd are no date at all.
  */
 char *
 cust_date_sql(const char *time_zone, Oid relid, const char *column)
@@ -280,7 +375,9 @@ cust_date_sql(const char *time_zone, Oid relid, const char *column)
 					   quote_literal_cstr(time_zone), sql);
 	if (type != DATEOID)
 		sql = psprintf("(%s)::pg_catalog.date", sql);
-	return psprintf("CASE WHEN pg_catalog.isfinite(%s) THEN %s END", sql, sql);
+	/* beyond these no arithmetic is safe, and no record was written */
+	return psprintf("CASE WHEN %s BETWEEN '0001-01-01' AND '9999-12-31' THEN %s END",
+					sql, sql);
 }
 
 /*
@@ -357,12 +454,13 @@ cust_rule_retain_sql(const CustBook *book, const CustPart *part,
 	if (strcmp(rule->anchor, "permanent") == 0)
 		return pstrdup("'infinity'::pg_catalog.date");
 	end = period_end_sql(anchor, period_sql(rule->minimum));
+	/* the return ends what the rule asks for; an anchor to come stays to come */
+	if (rule->ends_on_return)
+		end = psprintf("CASE WHEN f.returned_on IS NULL OR (%s) IS NULL THEN %s "
+					   "ELSE LEAST(%s, GREATEST(f.returned_on, f.contract_end)) END",
+					   anchor, end, end);
 	if (part->has_minimum)
 		end = psprintf("GREATEST(%s, %s)", end, period_end_sql(anchor, "f.minimum"));
-	if (rule->ends_on_return)
-		end = psprintf("CASE WHEN f.returned_on IS NULL THEN %s "
-					   "ELSE LEAST(%s, GREATEST(f.returned_on, f.contract_end)) END",
-					   end, end);
 	return psprintf("COALESCE(%s, 'infinity'::pg_catalog.date)", end);
 }
 

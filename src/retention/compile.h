@@ -25,11 +25,13 @@ typedef struct CustPart
 	int			no;				/* 1, 2, ...; column part of f */
 	CustAdoption *adoption;
 	CustClass  *class;
+	struct CustPath *path;		/* the adoption's; NULL where it is cut */
 	char	   *basis;			/* NULL: undecided */
 	List	   *rules;			/* of CustRule: those that apply */
 	bool		has_minimum;	/* some contract asks for a longer minimum */
 	bool		has_maximum;	/* some contract asks for a shorter maximum */
 	List	   *facts;			/* of CustFact */
+	bool		alone;			/* see cust_part_alone() */
 } CustPart;
 
 /* How the client of a row is found. */
@@ -39,18 +41,24 @@ typedef struct CustPath
 	List	   *conditions;		/* of char * */
 	List	   *keys;			/* of char *: expressions of the client's key */
 	List	   *key_types;		/* of Oid */
+	List	   *key_collations; /* of Oid */
 	List	   *relations;		/* of Oid: tables whose columns are joined on */
 	List	   *join_columns;	/* of List of char *, one for each relation */
 } CustPath;
 
-extern CustPath *cust_path(const CustBook *book, const CustAdoption *adoption);
+extern CustPath *cust_path(const CustBook *book, const CustAdoption *adoption,
+						   char **problem);
+extern CustPath *cust_need_path(const CustBook *book, const CustAdoption *adoption);
 extern char *cust_equals(Oid left, const char *left_sql, Oid right,
 						 const char *right_sql);
+extern void cust_check_comparable(Oid relid, const char *column);
 extern char *cust_client_key_sql(List *keys);
 extern char *cust_date_sql(const char *time_zone, Oid relid, const char *column);
 
 extern List *cust_applicable_rules(const CustBook *book, const CustClass *class,
 								   const char *basis);
+extern CustRule *cust_compliance_rule(const CustBook *book,
+									  const CustAdoption *adoption);
 extern char *cust_class_sql(const CustAdoption *adoption, const CustClass *class);
 extern char *cust_anchor_sql(const CustBook *book, const CustAdoption *adoption,
 							 const CustRule *rule);

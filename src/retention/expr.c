@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -38,6 +39,30 @@ not_an_expression(const char *argument)
 			 errhint("Write one condition on the columns of the row, as in a CHECK constraint.")));
 }
 
+/*
+ * Error context callback: a position in the condition is not one in the
+ * statement that the user sent.
+ */
+static void
+transpose_position(void *condition)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) condition);
+	}
+}
+
+/* Is it "*" or "t.*"? */
+static bool
+is_star(Node *node)
+{
+	return IsA(node, ColumnRef) && IsA(llast(castNode(ColumnRef, node)->fields), A_Star);
+}
+
 /* The raw expression in the text. */
 static Node *
 parse_expression(const char *condition, const char *argument)
@@ -57,9 +82,57 @@ parse_expression(const char *condition, const char *argument)
 		select->intoClause || select->op != SETOP_NONE)
 		not_an_expression(argument);
 	target = linitial_node(ResTarget, select->targetList);
-	if (target->name || target->indirection)
+	if (target->name || target->indirection || is_star(target->val))
 		not_an_expression(argument);
 	return target->val;
+}
+
+/*
+ * analyze
+ *		The condition as an expression over the columns of the relation.
+ */
+static Node *
+analyze(Relation rel, const char *condition, const char *argument)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	ParseNamespaceItem *item;
+	Node	   *node;
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = transpose_position,
+		.arg = unconstify(char *, condition)
+	};
+
+	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock,
+										 makeAlias("t", NIL), false, true);
+	addNSItemToQuery(pstate, item, false, true, true);
+	error_context_stack = &callback;
+	node = transformExpr(pstate, parse_expression(condition, argument),
+						 EXPR_KIND_CHECK_CONSTRAINT);
+	node = coerce_to_boolean(pstate, node, argument);
+	assign_expr_collations(pstate, node);
+	error_context_stack = callback.previous;
+	free_parsestate(pstate);
+	return node;
+}
+
+/* Attribute numbers that an expression over one relation names. */
+static Bitmapset *
+named_columns(Node *node)
+{
+	Bitmapset  *shifted = NULL;
+	Bitmapset  *result = NULL;
+	int			i = -1;
+
+	pull_varattnos(node, 1, &shifted);
+	while ((i = bms_next_member(shifted, i)) >= 0)
+	{
+		int			attnum = i + FirstLowInvalidHeapAttributeNumber;
+
+		/* 0 stands for what no stored row has: whole row, system column */
+		result = bms_add_member(result, Max(attnum, 0));
+	}
+	return result;
 }
 
 /*
@@ -68,33 +141,28 @@ parse_expression(const char *condition, const char *argument)
  *		stores it: an expression over the alias t.
  *
  * relid: the table.  condition: the text; columns unqualified, or as t.x.
- * Errors: no single expression, subqueries, aggregates, set-returning or
- * volatile functions, unknown columns, not boolean.
+ * Errors: no single expression, subqueries, aggregates, set-returning
+ * functions, functions that are not immutable, unknown columns, system columns
+ * and whole rows, not boolean.
  */
 char *
 cust_row_condition(Oid relid, const char *condition, const char *argument)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	ParseState *pstate = make_parsestate(NULL);
-	ParseNamespaceItem *item;
-	Node	   *node;
+	Node	   *node = analyze(rel, condition, argument);
 	char	   *result;
 	int			level;
 
-	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock,
-										 makeAlias("t", NIL), false, true);
-	addNSItemToQuery(pstate, item, false, true, true);
-
-	/* names are the caller's: resolve them as the caller would */
-	node = transformExpr(pstate, parse_expression(condition, argument),
-						 EXPR_KIND_CHECK_CONSTRAINT);
-	node = coerce_to_boolean(pstate, node, argument);
-	assign_expr_collations(pstate, node);
-	if (contain_volatile_functions(node))
+	if (contain_mutable_functions(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("argument \"%s\" uses a volatile function", argument),
-				 errhint("A row must belong to the same class each time it is looked at.")));
+				 errmsg("argument \"%s\" uses a function that is not immutable", argument),
+				 errhint("A row must belong to the same class whoever looks and whenever: no now(), and nothing that depends on TimeZone or DateStyle.")));
+	if (bms_is_member(0, named_columns(node)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+				 errmsg("argument \"%s\" uses a system column or the whole row", argument),
+				 errhint("Name the columns that it depends on.")));
 
 	/* a pinned search_path makes the deparser qualify what is not built in */
 	level = NewGUCNestLevel();
@@ -102,8 +170,20 @@ cust_row_condition(Oid relid, const char *condition, const char *argument)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	result = deparse_expression(node, deparse_context_for("t", relid), true, false);
 	AtEOXact_GUC(false, level);
+	table_close(rel, NoLock);
+	return result;
+}
 
-	free_parsestate(pstate);
+/*
+ * cust_condition_columns
+ *		Attribute numbers of the columns that a stored condition names.
+ */
+Bitmapset *
+cust_condition_columns(Oid relid, const char *condition)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Bitmapset  *result = named_columns(analyze(rel, condition, "predicate"));
+
 	table_close(rel, NoLock);
 	return result;
 }

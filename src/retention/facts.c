@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "core/compat.h"
 #include "core/relinfo.h"
@@ -47,6 +48,9 @@ part_for(const CustBook *book, List **parts, Oid relid, int position,
 			part->class = lfirst(cell);
 	if (part->class == NULL)
 		return NULL;
+	if (adoption->path == NULL && adoption->problem == NULL)
+		adoption->path = cust_path(book, adoption, &adoption->problem);
+	part->path = adoption->path;
 	part->basis = basis ? pstrdup(basis) : NULL;
 	part->rules = cust_applicable_rules(book, part->class, basis);
 	*parts = lappend(*parts, part);
@@ -63,13 +67,19 @@ static const char facts_query[] =
 "FROM %s c CROSS JOIN custodian.adopted_class a "
 "JOIN custodian.record_class r ON r.record_class = a.record_class "
 "LEFT JOIN custodian.client_secret s ON s.client_no = c.client_no "
-/* the basis of the contract that ended last; of the periods the strictest */
-"LEFT JOIN LATERAL (SELECT max(m.minimum) AS minimum, min(m.maximum) AS maximum, "
-"(array_agg(m.basis ORDER BY k.ends_on DESC NULLS FIRST, k.contract_no DESC) "
-"FILTER (WHERE m.basis IS NOT NULL))[1] AS basis "
-"FROM custodian.contract k JOIN custodian.contract_term m "
-"ON m.contract_no = k.contract_no "
-"WHERE k.client_no = c.client_no AND m.record_class = a.record_class) term ON true "
+/*
+ * The basis of the contract that ended last; of the periods the strictest, as
+ * they come out from a day after which months are of ordinary length.
+ */
+"LEFT JOIN LATERAL (SELECT (array_agg(m.minimum ORDER BY timestamp '2001-01-01' + m.minimum DESC) "
+"FILTER (WHERE m.minimum IS NOT NULL))[1] AS minimum, "
+"(array_agg(m.maximum ORDER BY timestamp '2001-01-01' + m.maximum) "
+"FILTER (WHERE m.maximum IS NOT NULL))[1] AS maximum, "
+"(array_agg(COALESCE(m.basis, r.basis) "
+"ORDER BY k.ends_on DESC NULLS FIRST, k.contract_no DESC))[1] AS basis "
+"FROM custodian.contract k LEFT JOIN custodian.contract_term m "
+"ON m.contract_no = k.contract_no AND m.record_class = a.record_class "
+"WHERE k.client_no = c.client_no) term ON true "
 "WHERE ($2 = 0 OR a.relation = $2) "
 "ORDER BY a.relation::text COLLATE \"C\", a.relation::oid, a.position = 0, "
 "a.position, c.client_no";
@@ -80,9 +90,6 @@ clients_sql(const CustScope *scope)
 {
 	if (scope->client_key)
 		return "(SELECT * FROM custodian.client WHERE client_key = $1)";
-	if (scope->lock)
-		return "(SELECT * FROM custodian.client WHERE client_no = ANY ($1) "
-			"AND contract_end < $3 ORDER BY client_no FOR NO KEY UPDATE SKIP LOCKED)";
 	return "(SELECT * FROM custodian.client WHERE client_no = ANY ($1))";
 }
 
@@ -92,9 +99,7 @@ clients_sql(const CustScope *scope)
  *		facts of its clients.
  *
  * Returns a list of CustPart in the order of the book, in the current memory
- * context.  With scope.lock the rows of custodian.client are locked until the
- * end of the transaction, so that no contract can be reopened under our
- * hands; clients locked by somebody else are left out.
+ * context.
  */
 List *
 cust_parts(const CustBook *book, const CustScope *scope)
@@ -113,8 +118,7 @@ cust_parts(const CustBook *book, const CustScope *scope)
 	else
 		cust_arg(&args, INT8ARRAYOID, PointerGetDatum(scope->client_nos), false);
 	cust_arg_oid(&args, scope->relid);
-	cust_arg_date(&args, book->today, false);
-	n = cust_sql(psprintf(facts_query, clients_sql(scope)), &args, SPI_OK_SELECT);
+	n = cust_sql_latest(psprintf(facts_query, clients_sql(scope)), &args);
 	old = MemoryContextSwitchTo(context);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -125,7 +129,7 @@ cust_parts(const CustBook *book, const CustScope *scope)
 		bool		isnull;
 		Datum		value;
 
-		if (part == NULL)
+		if (part == NULL || !cust_key_fits(part->path, cust_str(i, 4)))
 			continue;
 		fact = palloc0(sizeof(CustFact));
 		fact->client_no = cust_int8(i, 3, 0);
@@ -157,6 +161,30 @@ cust_parts(const CustBook *book, const CustScope *scope)
 	SPI_finish();
 	cust_leave(&me);
 	return parts;
+}
+
+/*
+ * cust_part_alone
+ *		Prepare a part for a statement that is about this part and acts.
+ *
+ * Only clients of whom something can be due stay, so that the statement need
+ * not ask, and the planner knows how many there are.
+ */
+void
+cust_part_alone(const CustBook *book, CustPart *part)
+{
+	List	   *eligible = NIL;
+	ListCell   *cell;
+
+	foreach(cell, part->facts)
+	{
+		CustFact   *fact = lfirst(cell);
+
+		if (fact->has_end && fact->contract_end < book->today && !fact->held)
+			eligible = lappend(eligible, fact);
+	}
+	part->facts = eligible;
+	part->alone = true;
 }
 
 /* FROM item of the facts, alias f. */
@@ -276,7 +304,8 @@ cust_facts_args(CustArgs *args, const CustBook *book, List *parts)
  *		Condition that joins the row (over its path) to its client's facts.
  *
  * The key's text is cast to the type of the table's column, so that an index
- * on the column serves.
+ * on the column serves.  Where values of the type can be equal and yet differ
+ * as text (1.0 and 1.00), the text decides: one row, one client.
  */
 char *
 cust_client_join_sql(const CustPath *path)
@@ -284,19 +313,24 @@ cust_client_join_sql(const CustPath *path)
 	StringInfoData buf;
 	ListCell   *cell;
 	int			n = list_length(path->keys);
+	bool		exact = true;
 
 	initStringInfo(&buf);
 	foreach(cell, path->conditions)
 		appendStringInfo(&buf, "%s AND ", (char *) lfirst(cell));
 	for (int i = 0; i < n; i++)
 	{
-		Oid			type = list_nth_oid(path->key_types, i);
+		Oid			type = getBaseType(list_nth_oid(path->key_types, i));
 		char	   *key = n == 1 ? pstrdup("f.client_key") :
 			psprintf("((f.client_key)::pg_catalog.text[])[%d]", i + 1);
 
 		appendStringInfo(&buf, "%s%s", i ? " AND " : "",
 						 cust_equals(type, list_nth(path->keys, i), type,
 									 psprintf("(%s)::%s", key, cust_type_name(type))));
+		exact = exact && cust_text_is_value(type, list_nth_oid(path->key_collations, i));
 	}
+	if (!exact)
+		appendStringInfo(&buf, " AND f.client_key OPERATOR(pg_catalog.=) %s",
+						 cust_client_key_sql(path->keys));
 	return buf.data;
 }

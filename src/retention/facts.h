@@ -30,7 +30,6 @@ typedef struct CustScope
 	const char *client_key;		/* one client, or NULL */
 	ArrayType  *client_nos;		/* these clients, or NULL */
 	Oid			relid;			/* one table, or InvalidOid */
-	bool		lock;			/* FOR NO KEY UPDATE SKIP LOCKED, ended ones */
 } CustScope;
 
 /*
@@ -41,8 +40,11 @@ typedef struct CustScope
 #define CUST_FACT_COLUMNS 9
 
 extern List *cust_parts(const CustBook *book, const CustScope *scope);
+extern void cust_part_alone(const CustBook *book, CustPart *part);
 extern const char *cust_facts_sql(void);
 extern void cust_facts_args(CustArgs *args, const CustBook *book, List *parts);
+extern bool cust_text_is_value(Oid type, Oid collation);
+extern bool cust_key_fits(const CustPath *path, const char *key);
 extern char *cust_client_join_sql(const CustPath *path);
 
 #endif							/* CUST_FACTS_H */

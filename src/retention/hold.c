@@ -3,10 +3,10 @@
  *	  Legal holds.
  *
  * A hold stops every disposition of what it names: a client, a table, a
- * record class, or what the named ones have in common.  A batch of a run
- * takes SHARE on custodian.hold before it looks, and placing a hold takes
- * ROW EXCLUSIVE; so a hold waits for the batch that is under way, and after
- * it has committed no batch misses it.
+ * record class, or what the named ones have in common.  Whoever is about to
+ * let rows go takes a lock on custodian.hold before he looks: a batch of a run
+ * SHARE, the guard ROW SHARE.  Placing a hold takes EXCLUSIVE.  So it waits for
+ * those that have looked already, and nobody misses it afterwards.
  */
 #include "postgres.h"
 
@@ -25,35 +25,6 @@
 PG_FUNCTION_INFO_V1(custodian_hold);
 PG_FUNCTION_INFO_V1(custodian_release_hold);
 
-/*
- * cust_find_client
- *		Number of the client with this key; 0 where missing_ok.
- *
- * The message does not repeat the key: it may be an identity number.
- */
-int64
-cust_find_client(const char *client_key, bool missing_ok)
-{
-	CustIdentity me;
-	CustArgs	args = {0};
-	int64		client_no = 0;
-
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg_text(&args, client_key);
-	if (cust_sql_one("SELECT client_no FROM custodian.client WHERE client_key = $1",
-					 &args))
-		client_no = cust_int8(0, 1, 0);
-	SPI_finish();
-	cust_leave(&me);
-	if (client_no == 0 && !missing_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_CUST_UNKNOWN_CLIENT),
-				 errmsg("the client is not known"),
-				 errhint("Clients become known by their contracts: custodian.track_contracts() or custodian.open_contract(). A key of several columns is written as an array, {a,b}.")));
-	return client_no;
-}
-
 /* Number of a standing hold that covers all or some rows of the table, or 0. */
 int64
 cust_table_hold(Oid relid)
@@ -65,12 +36,37 @@ cust_table_hold(Oid relid)
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_oid(&args, relid);
-	if (cust_sql_one("SELECT h.hold_no FROM custodian.hold h "
+	if (cust_sql_latest("SELECT h.hold_no FROM custodian.hold h "
 					 "WHERE h.released_at IS NULL "
 					 "AND (h.relation IS NULL OR h.relation = $1) "
 					 "AND (h.record_class IS NULL OR h.record_class IN "
 					 "(SELECT a.record_class FROM custodian.adopted_class a "
-					 "WHERE a.relation = $1)) ORDER BY 1 LIMIT 1", &args))
+					 "WHERE a.relation = $1)) ORDER BY 1 LIMIT 1", &args) > 0)
+		hold_no = cust_int8(0, 1, 0);
+	SPI_finish();
+	cust_leave(&me);
+	return hold_no;
+}
+
+/*
+ * Number of a standing hold on a record class of a table whoever the client
+ * is, or 0.
+ */
+int64
+cust_class_hold(Oid relid, const char *record_class)
+{
+	CustIdentity me;
+	CustArgs	args = {0};
+	int64		hold_no = 0;
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_oid(&args, relid);
+	cust_arg_text(&args, record_class);
+	if (cust_sql_latest("SELECT hold_no FROM custodian.hold WHERE released_at IS NULL "
+					 "AND client_no IS NULL AND (relation IS NULL OR relation = $1) "
+					 "AND (record_class IS NULL OR record_class = $2) "
+					 "ORDER BY 1 LIMIT 1", &args) > 0)
 		hold_no = cust_int8(0, 1, 0);
 	SPI_finish();
 	cust_leave(&me);
@@ -115,6 +111,8 @@ custodian_hold(PG_FUNCTION_ARGS)
 
 	cust_enter_custodian(&me);
 	SPI_connect();
+	/* wait for batches and for deletes that the guard let pass */
+	cust_sql("LOCK TABLE custodian.hold IN EXCLUSIVE MODE", NULL, SPI_OK_UTILITY);
 	cust_arg_text(&args, matter);
 	cust_arg(&args, INT8OID, Int64GetDatum(client_no), client == NULL);
 	cust_arg(&args, REGCLASSOID, ObjectIdGetDatum(relid), !OidIsValid(relid));

@@ -181,6 +181,26 @@ class_exists(const char *name)
 	return found;
 }
 
+/* The custody basis of a record class, or NULL. */
+static char *
+class_basis(const char *name)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CustIdentity me;
+	CustArgs	args = {0};
+	char	   *basis = NULL;
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_text(&args, name);
+	if (cust_sql_one("SELECT basis FROM custodian.record_class WHERE record_class = $1",
+					 &args) && (basis = cust_str(0, 1)) != NULL)
+		basis = MemoryContextStrdup(context, basis);
+	SPI_finish();
+	cust_leave(&me);
+	return basis;
+}
+
 static void
 need_class(const char *name)
 {
@@ -230,6 +250,33 @@ custodian_create_record_class(PG_FUNCTION_ARGS)
 }
 
 /*
+ * check_not_in_compliance
+ *		A class whose rules are in compliance mode cannot be taken out from
+ *		under them.
+ */
+static void
+check_not_in_compliance(const char *class, const char *was, const char *is)
+{
+	CustBook   *book = cust_book_open(cust_today());
+	ListCell   *cell;
+
+	if (was == NULL || (is && strcmp(was, is) == 0))
+		return;
+	foreach(cell, book->rules)
+	{
+		CustRule   *rule = lfirst(cell);
+
+		if (strcmp(rule->mode, "compliance") == 0 && strcmp(rule->basis, was) == 0 &&
+			(rule->record_class == NULL || strcmp(rule->record_class, class) == 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_CUST_RULE_CONFLICT),
+					 errmsg("record class \"%s\" is under rule \"%s\" in compliance mode",
+							class, rule->name),
+					 errhint("Its custody basis cannot be changed any more.")));
+	}
+}
+
+/*
  * set_custody_basis(record_class text, basis text)
  */
 Datum
@@ -245,6 +292,7 @@ custodian_set_custody_basis(PG_FUNCTION_ARGS)
 	if (basis)
 		check_word("custody basis", basis, basis_words);
 	need_class(name);
+	check_not_in_compliance(name, class_basis(name), basis);
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_text(&args, name);
@@ -301,6 +349,13 @@ check_rule(const NewRule *rule)
 					(errcode(ERRCODE_CUST_RULE_CONFLICT),
 					 errmsg("rule \"%s\" is permanent and has a period", rule->name),
 					 errhint("Leave minimum and maximum NULL, or name the event from which they count.")));
+		if (strcmp(rule->disposition, "keep") != 0 &&
+			strcmp(rule->disposition, "restrict") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_CUST_RULE_CONFLICT),
+					 errmsg("rule \"%s\" is permanent and would %s", rule->name,
+							rule->disposition),
+					 errhint("The disposition of permanent records is keep or restrict.")));
 	}
 	else if (rule->minimum == NULL)
 		ereport(ERROR,
@@ -323,6 +378,56 @@ interval_arg(CustArgs *args, Interval *value)
 	cust_arg(args, INTERVALOID, IntervalPGetDatum(value), value == NULL);
 }
 
+/* The stricter of two modes, as a constant. */
+static char *
+stricter_mode(const char *a, const char *b)
+{
+	return unconstify(char *, mode_words[Max(word_index(a, mode_words),
+											 word_index(b, mode_words))]);
+}
+
+/*
+ * check_not_weaker
+ *		A rule in compliance mode binds everybody: a new version may keep longer
+ *		and guard more, and that is all.  The present version is row 0 of the
+ *		tuple table, with the columns that store_rule() asks for.
+ */
+static void
+check_not_weaker(const NewRule *rule)
+{
+	bool		permanent;
+	bool		was_permanent;
+	Datum		minimum = cust_datum(0, 3, &was_permanent);
+	const char *was_class = cust_str(0, 7);
+	bool		weaker = false;
+
+	permanent = rule->minimum == NULL;
+	if (was_permanent && !permanent)
+		weaker = true;
+	if (!was_permanent && !permanent &&
+		compare_periods(rule->minimum, DatumGetIntervalP(minimum)) < 0)
+		weaker = true;
+	if (!permanent && strcmp(rule->anchor, cust_str(0, 5)) != 0)
+		weaker = true;
+	if (strcmp(rule->basis, cust_str(0, 6)) != 0)
+		weaker = true;
+	if (rule->record_class && (was_class == NULL ||
+							   strcmp(rule->record_class, was_class) != 0))
+		weaker = true;
+	if (word_index(rule->guard, guard_words) < word_index(cust_str(0, 8), guard_words))
+		weaker = true;
+	if (rule->ends_on_return && !cust_bool(0, 9))
+		weaker = true;
+	if (!permanent && strcmp(rule->disposition, cust_str(0, 10)) != 0)
+		weaker = true;
+	if (weaker)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUST_RULE_CONFLICT),
+				 errmsg("rule \"%s\" is in compliance mode and cannot be weakened",
+						rule->name),
+				 errhint("Its minimum can only grow and its guard only become stricter; basis, record class, anchor and disposition stay.")));
+}
+
 /*
  * store_rule
  *		Make a rule, or its next version where the definition differs.
@@ -339,6 +444,8 @@ store_rule(NewRule *rule)
 	CustArgs	name = {0};
 	CustArgs	args = {0};
 	int			version = 1;
+	uint64		n;
+	bool		isnull;
 	CustEvent  *event;
 
 	check_rule(rule);
@@ -349,31 +456,17 @@ store_rule(NewRule *rule)
 			 SPI_OK_UTILITY);
 	cust_arg_text(&name, rule->name);
 	cust_arg_text(&args, rule->name);
-	if (cust_sql_one("SELECT version, mode, minimum, effective_from, anchor "
-					 "FROM custodian.rule "
-					 "WHERE rule = $1 ORDER BY version DESC LIMIT 1", &name))
+	n = cust_sql("SELECT version, mode, minimum, effective_from, anchor, basis, "
+				 "record_class, guard, ends_on_return, disposition "
+				 "FROM custodian.rule WHERE rule = $1 ORDER BY version DESC",
+				 &name, SPI_OK_SELECT);
+	if (n > 0)
 	{
-		bool		isnull;
-		Datum		minimum;
-
 		version = atoi(cust_str(0, 1)) + 1;
-		if (word_index(rule->mode, mode_words) <
-			word_index(cust_str(0, 2), mode_words))
-			rule->mode = cust_str(0, 2);
+		for (uint64 i = 0; i < n; i++)
+			rule->mode = stricter_mode(rule->mode, cust_str(i, 2));
 		if (strcmp(cust_str(0, 2), "compliance") == 0)
-		{
-			minimum = cust_datum(0, 3, &isnull);
-			if ((isnull && rule->minimum != NULL) ||
-				(!isnull && rule->minimum != NULL &&
-				 compare_periods(rule->minimum, DatumGetIntervalP(minimum)) < 0) ||
-				(strcmp(rule->anchor, "permanent") != 0 &&
-				 strcmp(rule->anchor, cust_str(0, 5)) != 0))
-				ereport(ERROR,
-						(errcode(ERRCODE_CUST_RULE_CONFLICT),
-						 errmsg("rule \"%s\" is in compliance mode and cannot be weakened",
-								rule->name),
-						 errhint("Its minimum can only grow, and its anchor stays.")));
-		}
+			check_not_weaker(rule);
 		if (rule->effective_from < DatumGetDateADT(cust_datum(0, 4, &isnull)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -504,6 +597,7 @@ custodian_set_rule_mode(PG_FUNCTION_ARGS)
 	CustIdentity me;
 	CustArgs	args = {0};
 	CustArgs	key = {0};
+	uint64		n;
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.set_rule_mode()");
@@ -511,22 +605,27 @@ custodian_set_rule_mode(PG_FUNCTION_ARGS)
 	cust_enter_custodian(&me);
 	SPI_connect();
 	cust_arg_text(&key, name);
-	if (!cust_sql_one("SELECT mode FROM custodian.rule WHERE rule = $1 "
-					  "ORDER BY version DESC LIMIT 1 FOR UPDATE", &key))
+	cust_arg_date(&key, cust_today(), false);
+	n = cust_sql("SELECT mode FROM custodian.rule WHERE rule = $1 "
+				 "AND (effective_to IS NULL OR effective_to > $2) FOR UPDATE",
+				 &key, SPI_OK_SELECT);
+	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("rule \"%s\" does not exist", name),
 				 errhint("The table custodian.rule lists the rules.")));
-	if (word_index(mode, mode_words) < word_index(cust_str(0, 1), mode_words))
-		ereport(ERROR,
-				(errcode(ERRCODE_CUST_RULE_CONFLICT),
-				 errmsg("rule \"%s\" is in mode %s; a mode only tightens", name,
-						cust_str(0, 1)),
-				 errhint("The order is draft, governance, compliance.")));
-	cust_arg_text(&args, name);
+	for (uint64 i = 0; i < n; i++)
+		if (word_index(mode, mode_words) < word_index(cust_str(i, 1), mode_words))
+			ereport(ERROR,
+					(errcode(ERRCODE_CUST_RULE_CONFLICT),
+					 errmsg("rule \"%s\" is in mode %s; a mode only tightens", name,
+							cust_str(i, 1)),
+					 errhint("The order is draft, governance, compliance.")));
+	/* versions in force now and later */
+	args = key;
 	cust_arg_text(&args, mode);
-	cust_sql("UPDATE custodian.rule SET mode = $2 WHERE rule = $1 "
-			 "AND effective_to IS NULL", &args, SPI_OK_UPDATE);
+	cust_sql("UPDATE custodian.rule SET mode = $3 WHERE rule = $1 "
+			 "AND (effective_to IS NULL OR effective_to > $2)", &args, SPI_OK_UPDATE);
 	SPI_finish();
 	cust_leave(&me);
 	event = cust_event("set_rule_mode");
@@ -553,6 +652,24 @@ load_classes(const char *pack)
 			 &args, SPI_OK_INSERT);
 	SPI_finish();
 	cust_leave(&me);
+}
+
+/* Is the present version of the rule one that the site made itself? */
+static bool
+is_own_version(const char *rule)
+{
+	CustIdentity me;
+	CustArgs	args = {0};
+	bool		own;
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_text(&args, rule);
+	own = cust_sql_one("SELECT pack IS NULL FROM custodian.rule WHERE rule = $1 "
+					   "ORDER BY version DESC LIMIT 1", &args) && cust_bool(0, 1);
+	SPI_finish();
+	cust_leave(&me);
+	return own;
 }
 
 /* The shipped rules of a pack, in the current context. */
@@ -643,6 +760,13 @@ custodian_load_law_pack(PG_FUNCTION_ARGS)
 		NewRule    *rule = lfirst(cell);
 
 		rule->mode = mode;
+		if (is_own_version(rule->name))
+		{
+			ereport(NOTICE,
+					(errmsg("rule \"%s\" has a version of this site and stays as it is",
+							rule->name)));
+			continue;
+		}
 		if (store_rule(rule) > 0)
 			changed++;
 	}
@@ -652,19 +776,24 @@ custodian_load_law_pack(PG_FUNCTION_ARGS)
 /*
  * check_stricter
  *		A contract may ask for a longer minimum and a shorter maximum than the
- *		rules of the class do, not for the opposite.
+ *		rules of the class do under its basis, not for the opposite.
  */
 static void
-check_stricter(const char *class, const Interval *minimum, const Interval *maximum)
+check_stricter(const char *class, const char *basis, const Interval *minimum,
+			   const Interval *maximum)
 {
 	CustBook   *book = cust_book_open(cust_today());
 	ListCell   *cell;
+
+	if (basis == NULL)
+		basis = class_basis(class);
 
 	foreach(cell, book->rules)
 	{
 		CustRule   *rule = lfirst(cell);
 
-		if (rule->record_class == NULL || strcmp(rule->record_class, class) != 0)
+		if (basis == NULL || strcmp(rule->basis, basis) != 0 ||
+			(rule->record_class && strcmp(rule->record_class, class) != 0))
 			continue;
 		if (minimum && rule->minimum && !rule->ends_on_return &&
 			compare_periods(minimum, rule->minimum) < 0)
@@ -716,7 +845,9 @@ custodian_set_contract_term(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_CUST_RULE_CONFLICT),
 				 errmsg("the minimum is above the maximum")));
 	need_class(class);
-	check_stricter(class, minimum, maximum);
+	check_stricter(class, basis, minimum, maximum);
+	if (basis)
+		check_not_in_compliance(class, class_basis(class), basis);
 
 	cust_enter_custodian(&me);
 	SPI_connect();

@@ -13,7 +13,8 @@
 # Settings: PG_CONFIG or PG_MAJOR (which server), FLAVOR=sanitize|coverage,
 # WERROR=no, CC, KEEP=yes (keep the work directory to look at it).
 
-set -eu -o pipefail
+set -eEu -o pipefail
+trap 'echo "${BASH_SOURCE[0]}:$LINENO: failed: $BASH_COMMAND" >&2' ERR
 umask 022
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -32,7 +33,7 @@ die() {
 # expected output; a make that called us must not steer the make we call.
 clean_environment() {
 	local name
-	for name in $(compgen -e | grep '^PG'); do
+	for name in $(compgen -e PG || :); do
 		case $name in PG_CONFIG | PG_MAJOR) ;; *) unset "$name" ;; esac
 	done
 	export -n PG_CONFIG PG_MAJOR
@@ -49,12 +50,12 @@ choose_major() {
 	local part
 	for part in lib/pgxs bin/postgres; do
 		PG_MAJOR=$(find /usr/lib/postgresql -maxdepth 3 -path "*/$part" 2>/dev/null |
-			cut -d/ -f5 | sort -n | tail -n 1)
+			cut -d/ -f5 | sort -n | tail -n 1) || :
 		[ -z "$PG_MAJOR" ] || return 0
 	done
 	if [ "$(id -u)" = 0 ]; then apt_get update; fi
 	PG_MAJOR=$(apt-cache depends postgresql 2>/dev/null |
-		sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+		sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1) || :
 	PG_MAJOR=${PG_MAJOR:-15}
 }
 
@@ -256,6 +257,7 @@ sanitizer_environment() {
 setup() {
 	local pg_config
 	clean_environment
+	case $PG_CONFIG in */*) PG_CONFIG=$(realpath "$PG_CONFIG") ;; esac
 	make_work
 	ensure_packages "$1"
 	choose_user
