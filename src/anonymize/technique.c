@@ -25,6 +25,7 @@
 #include "core/compat.h"
 #include "core/errors.h"
 #include "core/relinfo.h"
+#include "core/spi.h"
 
 /* 32 bytes in hexadecimal, and the least of them that still tells values apart. */
 #define DIGEST_CHARS 64
@@ -123,10 +124,14 @@ cust_technique_check(Oid relid, const char *column, const char *technique,
 		int32		typmod;
 		Oid			column_type,
 					collation;
+		CustIdentity me;
 
 		get_atttypetypmodcoll(relid, attnum, &column_type, &typmod, &collation);
 		getTypeInputInfo(column_type, &input, &io_param);
+		/* a domain's CHECK runs functions of its maker */
+		cust_enter_owner(&me, cust_relation_owner(relid));
 		(void) OidInputFunctionCall(input, pstrdup(value), io_param, typmod);
+		cust_leave(&me);
 	}
 	if (strcmp(technique, "keyed_digest") == 0)
 	{

@@ -34,11 +34,10 @@ valid_time_zone(const char *value)
 	return tz != NULL && pg_tz_acceptable(tz);
 }
 
-/* MM-DD; 29 February would not exist in every year. */
+/* MM-DD, up to the 28th: a day that every month of every year has. */
 static bool
 valid_fiscal_year_start(const char *value)
 {
-	static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int			month,
 				day;
 
@@ -46,7 +45,7 @@ valid_fiscal_year_start(const char *value)
 		strspn(value, "0123456789") == 2 &&
 		strspn(value + 3, "0123456789") == 2 &&
 		sscanf(value, "%2d-%2d", &month, &day) == 2 &&
-		month >= 1 && month <= 12 && day >= 1 && day <= month_days[month - 1];
+		month >= 1 && month <= 12 && day >= 1 && day <= 28;
 }
 
 static bool
@@ -60,7 +59,7 @@ static const Setting settings[] = {
 	"Give the name of a time zone, such as Asia/Shanghai."},
 	/* Accounting Law of the PRC, art. 11: the calendar year */
 	{"fiscal_year_start", "01-01", valid_fiscal_year_start,
-	"Give month and day as MM-DD; a day that every year has."},
+	"Give month and day as MM-DD, a day from 01 to 28."},
 	{"paused", "off", valid_switch, "Give on or off."},
 };
 

@@ -22,6 +22,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/params.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -43,6 +44,15 @@
 #include "disposition/guard.h"
 #include "disposition/step.h"
 #include "retention/client.h"
+
+/*
+ * The planner knows nothing of how the clients' keys are spread over the facts
+ * and assumes the worst of hashing them; it would rather hash the table's rows
+ * and give them back in the order of the clients, each from another page.  With
+ * operators that cost next to nothing it hashes the smaller side: the facts.
+ * Such a statement is maintenance, and has maintenance_work_mem for its hashes.
+ */
+#define SCAN_OPERATOR_COST "0.0001"
 
 /* Rows of one client in a batch. */
 typedef struct ClientRows
@@ -239,11 +249,11 @@ param_list(const CustArgs *args)
  *		owner, and tally what it returns.
  *
  * A limit stops the statement after so many rows: with RETURNING, a row is
- * touched only when it is asked for.
+ * touched only when it is asked for.  scan: it is about a range of blocks.
  */
 static void
 run_statement(const CustStep *step, const char *sql, const CustArgs *args,
-			  long limit, Tally *tally)
+			  long limit, bool scan, Tally *tally)
 {
 	SPIExecuteOptions options = {0};
 	CustIdentity me;
@@ -253,6 +263,13 @@ run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 	options.tcount = limit;
 	options.dest = (DestReceiver *) tally;
 	cust_enter_owner(&me, step->adoption->owner);
+	if (scan)
+	{
+		(void) set_config_option("cpu_operator_cost", SCAN_OPERATOR_COST,
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("work_mem", psprintf("%dkB", maintenance_work_mem),
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
 	SPI_connect();
 	cust_guard_exempt(options.dest);
 	PG_TRY();
@@ -325,15 +342,17 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 		const CustPart *part, CustBatchResult *result)
 {
 	StringInfoData sql;
+	char	   *due;
 	CustArgs	args = {0};
 	Tally	   *tally = tally_create();
 	ListCell   *cell;
 	int64		rows;
 
+	due = cust_due_sql(book, step, part, "destroy");
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "DELETE FROM %s AS t USING %s WHERE %s",
-					 step->adoption->relname, cust_from_sql(step),
-					 cust_due_sql(book, step, part, "destroy"));
+					 step->adoption->relname,
+					 cust_from_sql(step, psprintf("f.client_no %s", due)), due);
 	if (batch->end > 0)
 		appendStringInfo(&sql, " AND t.ctid >= '(%u,0)' AND t.ctid < '(%u,0)'",
 						 batch->begin, batch->end);
@@ -350,7 +369,8 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 tally->keyed ? ", " : "");
 
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
-	run_statement(step, sql.data, &args, batch->limit - result->rows, tally);
+	run_statement(step, sql.data, &args, batch->limit - result->rows,
+				  batch->end > 0, tally);
 	rows = (int64) cust_manifest_rows(tally->manifest);
 	if (rows > 0)
 		write_event(batch, part, tally);
@@ -428,7 +448,8 @@ lock_keys(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 "AND ($11 IS NULL OR ROW(%s) > ROW(%s)) "
 					 "ORDER BY %s FOR UPDATE OF t",
 					 cust_row_key_sql(step->row_key, "t"), step->adoption->relname,
-					 cust_from_sql(step), due, cust_column_list(step->row_key, "t"),
+					 cust_from_sql(step, psprintf("f.client_no %s", due)), due,
+					 cust_column_list(step->row_key, "t"),
 					 cust_key_values_sql(step->adoption->relid, step->row_key, "$11"),
 					 cust_column_list(step->row_key, "t"));
 
@@ -536,13 +557,13 @@ anonymize(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	}
 	appendStringInfo(&sql, " FROM unnest($11, $12) AS k(key, client_no), %s "
 					 "WHERE f.client_no = k.client_no AND %s RETURNING t.*, f.client_no",
-					 cust_facts_sql(),
+					 cust_facts_sql("f.client_no f.secret"),
 					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"));
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
 	cust_arg(&args, TEXTARRAYOID, keys.values[0], false);
 	cust_arg(&args, INT8ARRAYOID, keys.values[1], false);
 	tally = tally_create();
-	run_statement(step, sql.data, &args, 0, tally);
+	run_statement(step, sql.data, &args, 0, false, tally);
 	result->rows = (int64) cust_manifest_rows(tally->manifest);
 	if (result->rows != marked)
 		ereport(ERROR,
@@ -623,10 +644,11 @@ restrict_rows(const CustBatch *batch, const CustBook *book, const CustStep *step
 	cust_facts_args(&args, book, list_make1(part));
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
+	condition = psprintf("%s AND %s", cust_belongs_sql(step, part), condition);
 	n = cust_sql_limit(psprintf("SELECT DISTINCT f.client_no FROM %s AS t, %s WHERE %s "
-								"AND %s ORDER BY 1",
-								step->adoption->relname, cust_from_sql(step),
-								cust_belongs_sql(step, part), condition),
+								"ORDER BY 1", step->adoption->relname,
+								cust_from_sql(step, psprintf("f.client_no %s", condition)),
+								condition),
 					   &args, SPI_OK_SELECT, false, 0);
 	numbers = MemoryContextAlloc(context, sizeof(int64) * Max(n, 1));
 	values = MemoryContextAlloc(context, sizeof(Datum) * Max(n, 1));

@@ -46,6 +46,7 @@ typedef struct CustSurvey
 {
 	double		due_per_client;
 	double		rows_per_block; /* of all partitions together */
+	double		due_per_block;
 	BlockNumber blocks;			/* of the largest partition */
 	bool		referenced;		/* some due row cannot go */
 	bool		by_blocks;		/* reading the table beats looking clients up */

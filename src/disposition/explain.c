@@ -193,6 +193,7 @@ custodian_explain(PG_FUNCTION_ARGS)
 	CustPart   *part;
 	CustPlanLine *line;
 	StringInfoData sql;
+	char	   *where;
 	ListCell   *cell;
 	CustIdentity me;
 	CustArgs	args = {0};
@@ -231,9 +232,9 @@ custodian_explain(PG_FUNCTION_ARGS)
 						 cust_rule_retain_sql(book, part, rule),
 						 dispose ? dispose : "NULL::pg_catalog.date");
 	}
-	appendStringInfo(&sql, " FROM %s AS t, %s WHERE %s AND %s",
-					 step->adoption->relname, cust_from_sql(step),
-					 cust_belongs_sql(step, part), key_sql(step, "$11"));
+	where = psprintf("%s AND %s", cust_belongs_sql(step, part), key_sql(step, "$11"));
+	appendStringInfo(&sql, " FROM %s AS t, %s WHERE %s", step->adoption->relname,
+					 cust_from_sql(step, psprintf("%s %s", sql.data, where)), where);
 	cust_facts_args(&args, book, list_make1(part));
 	cust_arg(&args, TEXTARRAYOID, PointerGetDatum(key), false);
 	cust_enter_owner(&me, step->adoption->owner);

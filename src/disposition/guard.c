@@ -437,7 +437,7 @@ guard_part(const Compiled *compiled, const char *client_key, int position)
 	foreach(cell, cust_parts(compiled->book, &scope))
 	{
 		part = lfirst(cell);
-		if (part->class->position == position)
+		if (part->class->position == position && part->facts != NIL)
 			return part;
 	}
 	part = palloc0(sizeof(CustPart));
@@ -469,6 +469,7 @@ judge(const Compiled *compiled, Datum row, bool update)
 	ListCell   *cell;
 	CustArgs	args = {0};
 	CustIdentity me;
+	char	   *select;
 	bool		isnull;
 
 	locate(compiled, row, &result);
@@ -505,10 +506,10 @@ judge(const Compiled *compiled, Datum row, bool update)
 	cust_arg(&args, compiled->row_type, row, false);
 	cust_enter_owner(&me, compiled->adoption->owner);
 	SPI_connect();
-	if (cust_sql_one(psprintf("SELECT %s, %s FROM (SELECT ($11).*) AS t, %s",
-							  cust_retain_sql(compiled->book, part),
-							  cust_deciding_sql(compiled->book, part),
-							  cust_facts_sql()), &args))
+	select = psprintf("SELECT %s, %s FROM (SELECT ($11).*) AS t",
+					  cust_retain_sql(compiled->book, part),
+					  cust_deciding_sql(compiled->book, part));
+	if (cust_sql_one(psprintf("%s, %s", select, cust_facts_sql(select)), &args))
 	{
 		result.retain_until = DatumGetDateADT(cust_datum(0, 1, &isnull));
 		result.retained = !isnull && result.retain_until >= compiled->book->today;

@@ -70,11 +70,13 @@ stays_sql(const CustBook *book, List *steps, List *parts,
 	foreach(cell, parts)
 	{
 		CustPart   *part = lfirst(cell);
+		char	   *due;
 
 		if (part->adoption != child->adoption || cust_part_block(child, part))
 			continue;
+		due = cust_due_sql(book, child, part, "destroy");
 		appendStringInfo(&buf, " AND NOT EXISTS (SELECT FROM (SELECT c.*) AS t, %s WHERE %s",
-						 cust_from_sql(child), cust_due_sql(book, child, part, "destroy"));
+						 cust_from_sql(child, due), due);
 		foreach(inner, child->inbound)
 		{
 			CustForeignKey *below = lfirst(inner);
@@ -101,6 +103,7 @@ part_sql(const CustBook *book, List *steps, List *parts, const CustStep *step,
 	ListCell   *cell;
 	char	   *block = cust_part_block(step, part);
 	char	   *retain = cust_retain_sql(book, part);
+	char	   *where;
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf,
@@ -133,11 +136,12 @@ part_sql(const CustBook *book, List *steps, List *parts, const CustStep *step,
 							 FATE_REFERENCED + foreach_current_index(cell));
 		appendStringInfo(&buf, " ELSE %d", FATE_DESTROY);
 	}
-	appendStringInfo(&buf, " END AS fate FROM %s AS t, %s WHERE %s AND %s) AS s "
+	where = psprintf("%s AND %s", cust_belongs_sql(step, part), filter);
+	appendStringInfo(&buf, " END AS fate FROM %s AS t, %s WHERE %s) AS s "
 					 "GROUP BY s.client_no, s.fate, s.rule_no "
 					 "ORDER BY s.client_no, s.fate, s.rule_no",
-					 step->adoption->relname, cust_from_sql(step),
-					 cust_belongs_sql(step, part), filter);
+					 step->adoption->relname,
+					 cust_from_sql(step, psprintf("%s %s", buf.data, where)), where);
 	return buf.data;
 }
 

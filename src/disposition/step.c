@@ -227,9 +227,12 @@ cust_part_block(const CustStep *step, const CustPart *part)
 	return step->blocked;
 }
 
-/* FROM items beside t: the tables on the path and the facts. */
+/*
+ * FROM items beside t: the tables on the path, and the facts as far as the
+ * rest of the statement names them.
+ */
 char *
-cust_from_sql(const CustStep *step)
+cust_from_sql(const CustStep *step, const char *statement)
 {
 	StringInfoData buf;
 	ListCell   *cell;
@@ -237,7 +240,7 @@ cust_from_sql(const CustStep *step)
 	initStringInfo(&buf);
 	foreach(cell, step->path->tables)
 		appendStringInfo(&buf, "%s, ", (char *) lfirst(cell));
-	appendStringInfoString(&buf, cust_facts_sql());
+	appendStringInfoString(&buf, cust_facts_sql(statement));
 	return buf.data;
 }
 

@@ -27,7 +27,7 @@ typedef struct CustStep
 extern List *cust_steps(const CustBook *book);
 extern CustStep *cust_step_of(List *steps, Oid relid);
 extern char *cust_part_block(const CustStep *step, const CustPart *part);
-extern char *cust_from_sql(const CustStep *step);
+extern char *cust_from_sql(const CustStep *step, const char *statement);
 extern char *cust_belongs_sql(const CustStep *step, const CustPart *part);
 extern char *cust_ended_sql(void);
 extern char *cust_past_sql(const CustBook *book, const CustPart *part);

@@ -79,6 +79,7 @@ count_due(const CustBook *book, const CustStep *step, CustPart *part,
 		  int64 *due, int64 *referenced)
 {
 	StringInfoData sql;
+	char	   *due_sql;
 	CustArgs	args = {0};
 	CustIdentity me;
 	ListCell   *cell;
@@ -96,8 +97,9 @@ count_due(const CustBook *book, const CustStep *step, CustPart *part,
 		appendStringInfo(&sql, " OR EXISTS (SELECT FROM %s AS c WHERE %s)",
 						 cust_relation_name(fk->child), cust_references_sql(fk, step));
 	}
+	due_sql = cust_due_sql(book, step, part, "destroy");
 	appendStringInfo(&sql, ") FROM %s AS t, %s WHERE %s", step->adoption->relname,
-					 cust_from_sql(step), cust_due_sql(book, step, part, "destroy"));
+					 cust_from_sql(step, due_sql), due_sql);
 	cust_facts_args(&args, book, list_make1(part));
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
@@ -134,6 +136,8 @@ cust_survey(Oid relid, ArrayType *client_nos, CustSurvey *survey)
 		count_due(book, step, lfirst(cell), &due, &referenced);
 	survey->due_per_client = (double) due /
 		Max(cust_client_count(scope.client_nos), 1);
+	survey->due_per_block = survey->blocks ? survey->due_per_client *
+		cust_client_count(client_nos) / survey->blocks : 0;
 	survey->by_blocks = cust_unindexed(step) != NIL ||
 		survey->due_per_client * cust_client_count(client_nos) > rows * SCAN_SHARE;
 	survey->referenced = referenced > 0;

@@ -411,7 +411,9 @@ survey_table(Run *run, Oid relid, ArrayType *group, CustSurvey *survey)
 static int64
 destroy_by_blocks(Run *run, CustBatch *batch, const CustSurvey *survey)
 {
-	double		width = Max(run->batch_rows / survey->rows_per_block, 1);
+	/* as many blocks as should have a batch of due rows, and not many more */
+	double		due = Max(survey->due_per_block, survey->rows_per_block / 100);
+	double		width = Max(0.9 * run->batch_rows / due, 1);
 	int64		total = 0;
 
 	for (double begin = 0; begin < survey->blocks && run->state == NULL;)
@@ -424,8 +426,7 @@ destroy_by_blocks(Run *run, CustBatch *batch, const CustSurvey *survey)
 		rows = run_portion(run, batch);
 		total += rows;
 		begin = batch->end;
-		/* few rows of these blocks were due: take more of them at once */
-		if (rows < run->batch_rows / 2)
+		if (rows < run->batch_rows / 3)
 			width *= 2;
 	}
 	return total;
@@ -653,7 +654,7 @@ read_arguments(FunctionCallInfo fcinfo, Run *run)
 
 	if (client)
 		run->client_no = cust_find_client(client, false);
-	run->batch_rows = PG_ARGISNULL(1) ? 50000 : PG_GETARG_INT32(1);
+	run->batch_rows = PG_ARGISNULL(1) ? 100000 : PG_GETARG_INT32(1);
 	if (run->batch_rows < 1 || run->batch_rows > 10000000)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -49,7 +49,13 @@ part_for(const CustBook *book, List **parts, Oid relid, int position,
 	if (part->class == NULL)
 		return NULL;
 	if (adoption->path == NULL && adoption->problem == NULL)
+	{
+		/* it stays with the book, which may outlive us */
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(adoption));
+
 		adoption->path = cust_path(book, adoption, &adoption->problem);
+		MemoryContextSwitchTo(old);
+	}
 	part->path = adoption->path;
 	part->basis = basis ? pstrdup(basis) : NULL;
 	part->rules = cust_applicable_rules(book, part->class, basis);
@@ -129,7 +135,7 @@ cust_parts(const CustBook *book, const CustScope *scope)
 		bool		isnull;
 		Datum		value;
 
-		if (part == NULL || !cust_key_fits(part->path, cust_str(i, 4)))
+		if (part == NULL || !cust_key_fits(part, cust_str(i, 4)))
 			continue;
 		fact = palloc0(sizeof(CustFact));
 		fact->client_no = cust_int8(i, 3, 0);
@@ -187,12 +193,38 @@ cust_part_alone(const CustBook *book, CustPart *part)
 	part->alone = true;
 }
 
-/* FROM item of the facts, alias f. */
-const char *
-cust_facts_sql(void)
+/* Columns of f, in the order of their parameters. */
+static const char *const fact_columns[CUST_FACT_COLUMNS] = {
+	"part", "client_no", "client_key", "contract_end", "returned_on", "minimum",
+	"maximum", "held", "secret"
+};
+
+/*
+ * cust_facts_sql
+ *		FROM item of the facts, alias f, with the columns that the rest of the
+ *		statement names.
+ *
+ * In an UPDATE or DELETE every row of f is carried along whole, in case the
+ * target has to be looked at again; narrow rows fit into memory.
+ */
+char *
+cust_facts_sql(const char *statement)
 {
-	return "unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) AS f(part, client_no, "
-		"client_key, contract_end, returned_on, minimum, maximum, held, secret)";
+	StringInfoData params,
+				names;
+
+	initStringInfo(&params);
+	initStringInfo(&names);
+	for (int i = 0; i < CUST_FACT_COLUMNS; i++)
+	{
+		if (strstr(statement, psprintf("f.%s", fact_columns[i])) == NULL)
+			continue;
+		appendStringInfo(&params, "%s$%d", params.len ? ", " : "", CUST_FACT_PARAM + i);
+		appendStringInfo(&names, "%s%s", names.len ? ", " : "", fact_columns[i]);
+	}
+	if (params.len == 0)		/* the clients alone */
+		return psprintf("unnest($%d) AS f(client_no)", CUST_FACT_PARAM + 1);
+	return psprintf("unnest(%s) AS f(%s)", params.data, names.data);
 }
 
 /* One array argument, built from a field of every fact. */

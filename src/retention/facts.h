@@ -41,10 +41,10 @@ typedef struct CustScope
 
 extern List *cust_parts(const CustBook *book, const CustScope *scope);
 extern void cust_part_alone(const CustBook *book, CustPart *part);
-extern const char *cust_facts_sql(void);
+extern char *cust_facts_sql(const char *statement);
 extern void cust_facts_args(CustArgs *args, const CustBook *book, List *parts);
 extern bool cust_text_is_value(Oid type, Oid collation);
-extern bool cust_key_fits(const CustPath *path, const char *key);
+extern bool cust_key_fits(const CustPart *part, const char *key);
 extern char *cust_client_join_sql(const CustPath *path);
 
 #endif							/* CUST_FACTS_H */

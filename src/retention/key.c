@@ -20,6 +20,7 @@
 #include "utils/resowner.h"
 
 #include "core/compat.h"
+#include "core/spi.h"
 #include "retention/facts.h"
 
 /* Are values of the type equal exactly when their texts are? */
@@ -80,11 +81,13 @@ is_uuid(const char *key)
 
 /*
  * Ask the type itself, in a subtransaction: its input function may refuse the
- * text with an error that quotes it.
+ * text with an error that quotes it.  As the table's owner: a domain's CHECK
+ * runs functions of its maker.
  */
 static bool
-survives_type(Oid type, const char *key)
+survives_type(Oid type, const char *key, Oid owner_role)
 {
+	CustIdentity me;
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile bool result = false;
@@ -99,10 +102,12 @@ survives_type(Oid type, const char *key)
 		bool		is_varlena;
 		Datum		value;
 
+		cust_enter_owner(&me, owner_role);
 		getTypeInputInfo(type, &input, &io_param);
 		getTypeOutputInfo(type, &output, &is_varlena);
 		value = OidInputFunctionCall(input, pstrdup(key), io_param, -1);
 		result = strcmp(OidOutputFunctionCall(output, value), key) == 0;
+		cust_leave(&me);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -120,7 +125,7 @@ survives_type(Oid type, const char *key)
 
 /* Is the text exactly what the type writes for some value? */
 static bool
-fits_type(Oid type, const char *key)
+fits_type(Oid type, const char *key, Oid owner_role)
 {
 	int			len = strlen(key);
 
@@ -140,17 +145,19 @@ fits_type(Oid type, const char *key)
 		case BPCHAROID:
 			return len == 0 || key[len - 1] != ' ';
 		default:
-			return survives_type(type, key);
+			return survives_type(type, key, owner_role);
 	}
 }
 
 /*
  * cust_key_fits
- *		Can this client have rows in the table that the path starts from?
+ *		Can this client have rows in the part's table?
  */
 bool
-cust_key_fits(const CustPath *path, const char *key)
+cust_key_fits(const CustPart *part, const char *key)
 {
+	const CustPath *path = part->path;
+	Oid			owner = part->adoption->owner;
 	int			n;
 	Datum	   *parts;
 	bool	   *nulls;
@@ -160,8 +167,8 @@ cust_key_fits(const CustPath *path, const char *key)
 		return true;			/* the table is blocked as a whole */
 	n = list_length(path->key_types);
 	if (n == 1)
-		return fits_type(getBaseType(linitial_oid(path->key_types)), key);
-	if (!survives_type(TEXTARRAYOID, key))
+		return fits_type(getBaseType(linitial_oid(path->key_types)), key, owner);
+	if (!survives_type(TEXTARRAYOID, key, owner))
 		return false;
 	deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, pstrdup(key),
 															  TEXTOID, -1)),
@@ -170,7 +177,7 @@ cust_key_fits(const CustPath *path, const char *key)
 		return false;
 	for (int i = 0; i < n; i++)
 		if (nulls[i] || !fits_type(getBaseType(list_nth_oid(path->key_types, i)),
-								   TextDatumGetCString(parts[i])))
+								   TextDatumGetCString(parts[i]), owner))
 			return false;
 	return true;
 }

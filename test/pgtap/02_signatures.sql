@@ -53,6 +53,7 @@ INSERT INTO expected VALUES
 	-- plan, guard, anonymization
 	('guard_row', 'f', '', 'trigger'),
 	('guard_truncate', 'f', '', 'trigger'),
+	('keep_guarded', 'f', '', 'event_trigger'),
 	('keyed_digest', 'f', 'value text, secret bytea', 'text'),
 	('set_technique', 'f',
 		'relation regclass, column_name name, technique text, value text DEFAULT NULL::text', 'void'),

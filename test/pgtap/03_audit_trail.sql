@@ -288,8 +288,8 @@ DROP TRIGGER refuse ON line;
 -- Rows in appointed custody that wait are restricted: a mark for each client and class.
 DO $$ BEGIN
 	PERFORM custodian.set_custody_basis('firm', 'appointed');
-	PERFORM custodian.create_rule('firm', 'firm', 'appointed', 'permanent', NULL, 'Law', mode => 'governance',
-		effective_from => '2020-01-01');
+	PERFORM custodian.create_rule('firm', 'firm', 'appointed', 'permanent', NULL, 'Law', disposition => 'keep',
+		mode => 'governance', effective_from => '2020-01-01');
 END $$;
 TRUNCATE before_run;
 INSERT INTO before_run SELECT count(*) FROM custodian.audit;

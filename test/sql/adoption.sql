@@ -44,6 +44,12 @@ SELECT custodian.adopt('voucher', client => 'client_id', dated_by => 'dated',
 SELECT custodian.adopt('line', via => 'voucher_id', record_class => 'voucher');
 SELECT custodian.adopt('note', via => 'voucher_id, line_no', record_class => 'voucher');
 SELECT * FROM custodian.adoption ORDER BY relation;
+-- A class that somebody has decided about is not taken for the table's own just
+-- because it has its name.
+CREATE TABLE ledger (id int PRIMARY KEY, client_id bigint UNIQUE);
+SELECT custodian.create_record_class('ledger', basis => 'own');
+SELECT custodian.adopt('ledger', client => 'client_id');
+\echo :SQLSTATE
 -- Each table gets its guard, which session_replication_role does not switch off.
 SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
 	WHERE tgname LIKE 'custodian%' ORDER BY 1, 2;
@@ -228,8 +234,15 @@ SELECT custodian.release('voucher');
 \echo :SQLSTATE
 SELECT custodian.release_hold(1, 'settled');
 -- A rule in compliance mode keeps the table for good.
-SELECT custodian.create_rule('firm', 'ledger', 'appointed', 'permanent', NULL, 'a law', disposition => 'keep', mode => 'compliance');
+SELECT custodian.create_rule('firm', 'ledger', 'own', 'permanent', NULL, 'a law', disposition => 'keep', mode => 'compliance');
 SELECT custodian.release('voucher');
+\echo :SQLSTATE
+-- Nor are its rows slipped into another class.
+SELECT custodian.change_adoption('voucher', record_class => 'anything');
+\echo :SQLSTATE
+SELECT custodian.add_record_class('voucher', 'anything', 'true');
+\echo :SQLSTATE
+SELECT custodian.change_adoption('voucher', dated_by => 'scrapped');
 \echo :SQLSTATE
 SELECT custodian.release('client');
 SELECT act, relation FROM custodian.audit_event WHERE act = 'release' ORDER BY xid, seq;

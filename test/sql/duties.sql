@@ -91,7 +91,7 @@ SELECT count(*) FROM pg_class AS c JOIN pg_roles AS r ON r.rolname LIKE 'regress
 SET ROLE regress_custodian_officer;
 SELECT custodian.create_record_class('record', basis => 'own'),
 	custodian.create_rule('five', 'record', 'own', 'row_date', '5 years', 'law', mode => 'governance', effective_from => '2000-01-01');
-SELECT custodian.adopt('record', client => 'client', dated_by => 'dated');
+SELECT custodian.adopt('record', client => 'client', dated_by => 'dated', record_class => 'record');
 \echo :SQLSTATE
 SELECT custodian.track_contracts('contract', 'no', 'client', 'ends');
 \echo :SQLSTATE
@@ -99,7 +99,7 @@ SELECT * FROM custodian.adopt_tree('record', preview => true);
 RESET ROLE;
 GRANT regress_custodian_owner TO regress_custodian_officer;
 SET ROLE regress_custodian_officer;
-SELECT custodian.adopt('record', client => 'client', dated_by => 'dated');
+SELECT custodian.adopt('record', client => 'client', dated_by => 'dated', record_class => 'record');
 SELECT custodian.track_contracts('contract', 'no', 'client', 'ends');
 SELECT * FROM custodian.adoption;
 -- He runs nothing, and grants nothing.

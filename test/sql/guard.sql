@@ -102,10 +102,15 @@ INSERT INTO voucher VALUES (2, 'B', '2090-06-30', 1, '') ON CONFLICT (id) DO UPD
 BEGIN;
 UPDATE voucher SET client = 'B' WHERE id = 1;
 ROLLBACK;
--- Its date is the application's to correct, where the rule does not guard updates.
-BEGIN;
+-- Its date may be corrected, but not so that it would go earlier: that and a
+-- DELETE would be a deletion.
 UPDATE voucher SET dated = '2011-01-01' WHERE id = 2;
-DELETE FROM voucher WHERE id = 2;
+\echo :SQLSTATE
+BEGIN;
+UPDATE voucher SET dated = '2091-01-01' WHERE id = 2;
+-- Within the same fiscal year nothing ends earlier.
+UPDATE voucher SET dated = '2091-12-31' WHERE id = 2;
+UPDATE voucher SET dated = '2091-06-01' WHERE id = 2;
 ROLLBACK;
 
 --

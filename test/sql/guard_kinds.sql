@@ -114,7 +114,7 @@ SELECT tableoid::regclass, id FROM paper ORDER BY 2;
 --
 CREATE TABLE loose (id int PRIMARY KEY, client text UNIQUE);
 SELECT custodian.create_record_class('loose') \gset
-SELECT custodian.adopt('loose', client => 'client') \gset
+SELECT custodian.adopt('loose', client => 'client', record_class => 'loose') \gset
 INSERT INTO loose VALUES (1, 'A'), (2, 'Z');
 SELECT custodian.open_contract('K', 'A'), custodian.hold('lawsuit', client => 'A') AS hold \gset
 UPDATE loose SET client = 'B' WHERE id = 1;

@@ -81,6 +81,12 @@ SELECT custodian.set_custody_basis('accounting.voucher', 'appointed');
 SELECT custodian.load_law_pack('cn-accounting');
 SELECT basis FROM custodian.record_class WHERE record_class = 'accounting.voucher';
 
+-- A rule that the site made stricter stays as it is, and the rest is loaded.
+SELECT custodian.create_rule('cn.order79.voucher.appointed', 'accounting.voucher', 'appointed', 'fiscal_year_end', '35 years',
+	'会计档案管理办法', article => '本机构内部规定', disposition => 'destroy', effective_from => '2020-01-01');
+SELECT custodian.load_law_pack('cn-accounting');
+SELECT version, minimum, effective_to IS NULL AS present FROM custodian.rule WHERE rule = 'cn.order79.voucher.appointed' ORDER BY version;
+
 --
 -- Bad input.
 --

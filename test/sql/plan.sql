@@ -19,10 +19,10 @@ CREATE INDEX ON line (voucher_id);
 CREATE TABLE note (id int PRIMARY KEY, line_id int REFERENCES line, dated date);
 CREATE INDEX ON note (line_id);
 SELECT custodian.create_record_class(c, basis => 'own') FROM unnest('{client,voucher,line,note}'::text[]) AS c \g /dev/null
-SELECT custodian.adopt('client', client => 'id') \gset
-SELECT custodian.adopt('voucher', client => 'client_id', dated_by => 'dated') \gset
-SELECT custodian.adopt('line', via => 'voucher_id', dated_by => 'dated') \gset
-SELECT custodian.adopt('note', via => 'line_id', dated_by => 'dated') \gset
+SELECT custodian.adopt('client', client => 'id', record_class => 'client') \gset
+SELECT custodian.adopt('voucher', client => 'client_id', dated_by => 'dated', record_class => 'voucher') \gset
+SELECT custodian.adopt('line', via => 'voucher_id', dated_by => 'dated', record_class => 'line') \gset
+SELECT custodian.adopt('note', via => 'line_id', dated_by => 'dated', record_class => 'note') \gset
 SELECT custodian.open_contract('K' || n, n::text), custodian.end_contract('K' || n, '2020-01-31') FROM generate_series(1, 3) AS n \g /dev/null
 SELECT custodian.open_contract('K4', '4') \gset
 
@@ -163,8 +163,8 @@ CREATE TABLE stain (voucher_id int, page_no int, id int PRIMARY KEY, dated date,
 CREATE INDEX ON stain (voucher_id, page_no);
 SELECT custodian.create_record_class(c, basis => 'own') FROM unnest('{page,stain}'::text[]) AS c \g /dev/null
 SELECT rule(c, '1 year') FROM unnest('{page,stain}'::text[]) AS c \g /dev/null
-SELECT custodian.adopt('page', via => 'voucher_id', dated_by => 'dated') \gset
-SELECT custodian.adopt('stain', via => 'voucher_id, page_no', dated_by => 'dated') \gset
+SELECT custodian.adopt('page', via => 'voucher_id', dated_by => 'dated', record_class => 'page') \gset
+SELECT custodian.adopt('stain', via => 'voucher_id, page_no', dated_by => 'dated', record_class => 'stain') \gset
 INSERT INTO page VALUES (10, 1, '2010-01-01'), (10, 2, '2010-01-01');
 INSERT INTO stain VALUES (10, 2, 1, '2090-01-01'), (10, NULL, 2, '2010-01-01');
 SELECT * FROM plan;

@@ -26,7 +26,7 @@ CREATE TABLE a_first (id int PRIMARY KEY, client int NOT NULL, at date DEFAULT '
 CREATE INDEX ON a_first (client);
 CREATE TABLE b_fails (LIKE a_first INCLUDING ALL, name text DEFAULT '张伟');
 CREATE TABLE c_last (LIKE a_first INCLUDING ALL);
-SELECT own(c), custodian.adopt(c::regclass, client => 'client', dated_by => 'at') FROM unnest('{a_first,b_fails,c_last}'::text[]) AS c \g /dev/null
+SELECT own(c), custodian.adopt(c::regclass, client => 'client', dated_by => 'at', record_class => c) FROM unnest('{a_first,b_fails,c_last}'::text[]) AS c \g /dev/null
 INSERT INTO a_first SELECT n, n FROM generate_series(1, 3) AS n;
 INSERT INTO b_fails SELECT n, n FROM generate_series(1, 3) AS n;
 INSERT INTO c_last SELECT n, n FROM generate_series(1, 3) AS n;
@@ -136,6 +136,33 @@ INSERT INTO a_first VALUES (1, 1);
 SELECT rows FROM custodian.plan_due();
 CALL custodian.run();
 SELECT count(*) FROM a_first;
+-- Nor is 07 the client 7, though both are the same number: the end of one must
+-- not take the rows of the other.
+SELECT custodian.open_contract('seven', '7') \gset
+SELECT custodian.open_contract('slip', '07'), custodian.end_contract('slip', '2015-12-31') \gset
+INSERT INTO a_first VALUES (7, 7);
+SELECT count(*) FROM custodian.plan('07');
+CALL custodian.run();
+SELECT count(*) FROM a_first;
+SELECT custodian.end_contract('seven', '2015-12-31') \gset
+CALL custodian.run();
+SELECT count(*) FROM a_first;
+
+--
+-- A client's key of several columns, with whatever characters.
+--
+CREATE TABLE branch (region text, number int, at date NOT NULL, PRIMARY KEY (region, number));
+CREATE TABLE desk (id uuid PRIMARY KEY, number int, region text, at date NOT NULL, FOREIGN KEY (region, number) REFERENCES branch);
+CREATE INDEX ON desk (region, number);
+SELECT own('branch'), custodian.adopt('branch', client => 'region, number', dated_by => 'at', record_class => 'branch') \gset
+SELECT custodian.adopt('desk', via => 'region, number', dated_by => 'at', record_class => 'branch') \gset
+INSERT INTO branch VALUES ('a, "b" \c', 1, '2010-01-01'), ('a', 1, '2010-01-01'), ('东', 1, '2010-01-01');
+INSERT INTO desk SELECT format('00000000-0000-0000-0000-00000000000%s', row_number() OVER (ORDER BY region))::uuid, number, region, at FROM branch;
+SELECT custodian.open_contract('b' || row_number() OVER (), ARRAY[region, number::text]::text), custodian.end_contract('b' || row_number() OVER (), '2015-12-31')
+	FROM branch WHERE region <> 'a' \g /dev/null
+CALL custodian.run();
+SELECT region, number FROM branch;
+SELECT region, number FROM desk;
 
 --
 -- Row security hides rows from whom it should, not from their custodian: not
@@ -144,7 +171,7 @@ SELECT count(*) FROM a_first;
 CREATE ROLE regress_custodian_owner;
 GRANT ALL ON SCHEMA agency TO regress_custodian_owner;
 CREATE TABLE secured (LIKE a_first INCLUDING ALL);
-SELECT own('secured'), custodian.adopt('secured', client => 'client', dated_by => 'at') \gset
+SELECT own('secured'), custodian.adopt('secured', client => 'client', dated_by => 'at', record_class => 'secured') \gset
 ALTER TABLE secured OWNER TO regress_custodian_owner;
 ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
 ALTER TABLE secured FORCE ROW LEVEL SECURITY;
@@ -170,7 +197,7 @@ CREATE TABLE entry_2010 (note text, gone int, at timestamptz NOT NULL, id bigint
 ALTER TABLE entry_2010 DROP gone;
 ALTER TABLE entry ATTACH PARTITION entry_2010 FOR VALUES FROM ('2010-01-01') TO ('2011-01-01');
 CREATE TABLE entry_rest PARTITION OF entry DEFAULT;
-SELECT own('entry'), custodian.adopt('entry', client => 'client', dated_by => 'at') \gset
+SELECT own('entry'), custodian.adopt('entry', client => 'client', dated_by => 'at', record_class => 'entry') \gset
 INSERT INTO entry SELECT n, 1 + n % 3, '2009-12-31 12:00+08'::timestamptz + n * interval '100 days' FROM generate_series(0, 8) AS n;
 INSERT INTO entry VALUES (100, 1, '2090-01-01 00:00+08');
 SELECT tableoid::regclass, count(*) FROM entry GROUP BY 1 ORDER BY 1;
@@ -183,7 +210,7 @@ SELECT relation, sum(rows) FROM custodian.audit_event WHERE act = 'destroy' AND 
 --
 CREATE TABLE paper (LIKE a_first INCLUDING ALL);
 CREATE TABLE scan (pages int, PRIMARY KEY (id)) INHERITS (paper);
-SELECT own('paper'), custodian.adopt('paper', client => 'client', dated_by => 'at') \gset
+SELECT own('paper'), custodian.adopt('paper', client => 'client', dated_by => 'at', record_class => 'paper') \gset
 INSERT INTO paper VALUES (1, 1, '2010-01-01'), (2, 2, '2090-01-01');
 INSERT INTO scan VALUES (3, 1, '2010-01-01'), (4, 2, '2090-01-01');
 CALL custodian.run();
@@ -199,7 +226,7 @@ CREATE TABLE motley (id uuid PRIMARY KEY, client int NOT NULL, at date DEFAULT '
 	p point, big text, gone int, gen int GENERATED ALWAYS AS (client * 2) STORED, c pair, m mood, n numeric, i interval);
 CREATE INDEX ON motley (client);
 ALTER TABLE motley DROP gone;
-SELECT own('motley'), custodian.adopt('motley', client => 'client', dated_by => 'at') \gset
+SELECT own('motley'), custodian.adopt('motley', client => 'client', dated_by => 'at', record_class => 'motley') \gset
 INSERT INTO motley VALUES ('00000000-0000-0000-0000-000000000001', 1, DEFAULT, '{"a": [1, null]}', '{"a":  1}', '\x00ff', '{a,NULL}', '[1,5)',
 		'(1,2)', repeat('长文', 5000), DEFAULT, '(1,x)', 'sad', 1.500, '1 mon 2 days');
 INSERT INTO motley (id, client) VALUES ('00000000-0000-0000-0000-000000000002', 1);
