@@ -9,6 +9,9 @@
  * Which types may name objects in a configuration table: regclass and name,
  * which pg_dump writes as names; never oid, never regprocedure, whose values
  * do not survive dump and restore.
+ *
+ * No foreign keys between them: pg_restore --jobs loads the data of extension
+ * tables in any order.  The C functions, the only writers, keep them in order.
  */
 \echo Use "CREATE EXTENSION custodian CASCADE" to load this file. \quit
 

@@ -53,7 +53,7 @@ CREATE TABLE custodian.contract
 	contract_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	source regclass NOT NULL DEFAULT '-',
 	contract_key text NOT NULL,
-	client_no bigint NOT NULL REFERENCES custodian.client,
+	client_no bigint NOT NULL,
 	starts_on date,
 	ends_on date,
 	UNIQUE (source, contract_key)
@@ -72,7 +72,7 @@ SELECT pg_extension_config_dump('custodian.contract_contract_no_seq', '');
 
 CREATE TABLE custodian.return_confirmation
 (
-	client_no bigint NOT NULL REFERENCES custodian.client,
+	client_no bigint NOT NULL,
 	returned_on date NOT NULL,
 	evidence text NOT NULL,
 	confirmed_by name NOT NULL DEFAULT session_user,
@@ -92,7 +92,7 @@ SELECT pg_extension_config_dump('custodian.return_confirmation', '');
 CREATE TABLE custodian.client_case
 (
 	case_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	client_no bigint NOT NULL REFERENCES custodian.client,
+	client_no bigint NOT NULL,
 	contract_end date NOT NULL,
 	state text NOT NULL DEFAULT 'open'
 		CHECK (state IN ('open', 'running', 'cancelled', 'reopened')),

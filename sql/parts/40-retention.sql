@@ -22,7 +22,7 @@ CREATE TABLE custodian.rule
 (
 	rule text NOT NULL CHECK (rule <> ''),
 	version integer NOT NULL CHECK (version > 0),
-	record_class text REFERENCES custodian.record_class,
+	record_class text,
 	basis text NOT NULL CHECK (basis IN ('entrusted', 'appointed', 'own')),
 	anchor text NOT NULL CHECK (anchor IN ('contract_end', 'fiscal_year_end',
 										   'row_date', 'event', 'permanent')),
@@ -67,8 +67,8 @@ SELECT pg_extension_config_dump('custodian.rule', '');
 
 CREATE TABLE custodian.contract_term
 (
-	contract_no bigint NOT NULL REFERENCES custodian.contract,
-	record_class text NOT NULL REFERENCES custodian.record_class,
+	contract_no bigint NOT NULL,
+	record_class text NOT NULL,
 	basis text CHECK (basis IN ('entrusted', 'appointed', 'own')),
 	minimum interval,
 	maximum interval,
@@ -107,9 +107,9 @@ SELECT pg_extension_config_dump('custodian.adopted', '');
 
 CREATE TABLE custodian.adopted_class
 (
-	relation regclass NOT NULL REFERENCES custodian.adopted,
+	relation regclass NOT NULL,
 	position integer NOT NULL,
-	record_class text NOT NULL REFERENCES custodian.record_class,
+	record_class text NOT NULL,
 	predicate text,
 	rule text,
 	PRIMARY KEY (relation, position)
@@ -128,7 +128,7 @@ CREATE TABLE custodian.hold
 (
 	hold_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	matter text NOT NULL CHECK (matter <> ''),
-	client_no bigint REFERENCES custodian.client,
+	client_no bigint,
 	relation regclass,
 	record_class text,
 	reason text,

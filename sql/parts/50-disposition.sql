@@ -3,7 +3,7 @@
  */
 CREATE TABLE custodian.technique
 (
-	relation regclass NOT NULL REFERENCES custodian.adopted,
+	relation regclass NOT NULL,
 	column_name name NOT NULL,
 	technique text NOT NULL CHECK (technique IN ('null', 'constant', 'keyed_digest')),
 	value text,
@@ -22,7 +22,7 @@ CREATE TABLE custodian.anonymized
 (
 	relation regclass NOT NULL,
 	row_key text NOT NULL,
-	client_no bigint NOT NULL REFERENCES custodian.client,
+	client_no bigint NOT NULL,
 	PRIMARY KEY (relation, row_key)
 );
 REVOKE ALL ON custodian.anonymized FROM PUBLIC;
@@ -40,7 +40,7 @@ SELECT pg_extension_config_dump('custodian.anonymized', '');
  */
 CREATE TABLE custodian.client_secret
 (
-	client_no bigint PRIMARY KEY REFERENCES custodian.client,
+	client_no bigint PRIMARY KEY,
 	secret bytea NOT NULL
 );
 REVOKE ALL ON custodian.client_secret FROM PUBLIC;
@@ -51,7 +51,7 @@ COMMENT ON COLUMN custodian.client_secret.secret IS '32 random bytes';
 
 CREATE TABLE custodian.restriction
 (
-	client_no bigint NOT NULL REFERENCES custodian.client,
+	client_no bigint NOT NULL,
 	relation regclass NOT NULL,
 	record_class text NOT NULL,
 	since date NOT NULL,

@@ -177,3 +177,27 @@ cust_technique_sql(Oid relid, const char *column, const char *technique,
 		digest = psprintf("pg_catalog.substr(%s, 1, %d)", digest, width);
 	return psprintf("%s = (%s)::%s", name, digest, cust_type_name(type));
 }
+
+/*
+ * cust_technique_done_sql
+ *		Condition that the column of t looks as the technique leaves it.
+ *
+ * NULL stays NULL under every technique.  A digest is told by its form.
+ */
+char *
+cust_technique_done_sql(Oid relid, const char *column, const char *technique,
+						const char *value)
+{
+	const char *name = quote_identifier(column);
+	Oid			type = cust_column_type(relid, column);
+
+	if (strcmp(technique, "null") == 0)
+		return psprintf("t.%s IS NULL", name);
+	if (strcmp(technique, "constant") == 0)
+		return psprintf("(t.%s)::pg_catalog.text IS NOT DISTINCT FROM "
+						"((%s::%s)::pg_catalog.text)", name, quote_literal_cstr(value),
+						cust_type_name(type));
+	return psprintf("t.%s IS NULL OR "
+					"(t.%s)::pg_catalog.text OPERATOR(pg_catalog.~) '^[0-9a-f-]{%d,} *$'",
+					name, name, DIGEST_CHARS_LEAST);
+}

@@ -11,6 +11,8 @@
 
 extern char *cust_technique_sql(Oid relid, const char *column,
 								const char *technique, const char *value);
+extern char *cust_technique_done_sql(Oid relid, const char *column,
+									 const char *technique, const char *value);
 extern void cust_technique_check(Oid relid, const char *column,
 								 const char *technique, const char *value);
 

@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
@@ -31,6 +32,8 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/resowner.h"
 
 #include "anonymize/technique.h"
@@ -306,6 +309,32 @@ referenced_sql(const CustStep *step)
 	return buf.data;
 }
 
+/*
+ * Does the table, or one below, have triggers that fire once after a whole
+ * DELETE?  A statement that is stopped at the limit would not fire them; so it
+ * is not stopped, and the batch may become larger than asked for.
+ */
+static bool
+wants_whole_statements(Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Relation	rel = RelationIdGetRelation(lfirst_oid(cell));
+		bool		wants;
+
+		if (rel == NULL)
+			continue;
+		wants = rel->trigdesc && (rel->trigdesc->trig_delete_after_statement ||
+								  rel->trigdesc->trig_delete_old_table);
+		RelationClose(rel);
+		if (wants)
+			return true;
+	}
+	return false;
+}
+
 /* Marks of anonymized rows go with the rows. */
 static void
 forget_marks(const CustBatch *batch, List *keys)
@@ -360,6 +389,8 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	{
 		CustForeignKey *fk = lfirst(cell);
 
+		if (batch->together && fk->adopted == batch->relid)
+			continue;
 		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s AS c WHERE %s)",
 						 cust_relation_name(fk->child), cust_references_sql(fk, step));
 	}
@@ -369,7 +400,9 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 tally->keyed ? ", " : "");
 
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
-	run_statement(step, sql.data, &args, batch->limit - result->rows,
+	run_statement(step, sql.data, &args,
+				  batch->together || wants_whole_statements(batch->relid) ?
+				  0 : batch->limit - result->rows,
 				  batch->end > 0, tally);
 	rows = (int64) cust_manifest_rows(tally->manifest);
 	if (rows > 0)
@@ -377,7 +410,7 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	if (tally->keys)
 		forget_marks(batch, tally->keys);
 	result->rows += rows;
-	if (result->rows >= batch->limit)
+	if (result->rows >= batch->limit && !batch->together)
 		result->more = true;
 }
 
@@ -521,6 +554,48 @@ mark_keys(const CustBatch *batch, CustArgs *keys)
 }
 
 /*
+ * check_anonymized
+ *		Look at the rows again: a trigger of the table may have put the old
+ *		values back.
+ */
+static void
+check_anonymized(const CustStep *step, CustArgs *keys)
+{
+	StringInfoData sql;
+	ListCell   *cell;
+	CustIdentity me;
+	CustArgs	args = {0};
+	int64		clear;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM %s AS t, unnest($1) AS k(key) "
+					 "WHERE %s AND (false", step->adoption->relname,
+					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"));
+	foreach(cell, step->adoption->techniques)
+	{
+		CustTechnique *technique = lfirst(cell);
+
+		appendStringInfo(&sql, " OR NOT (%s)",
+						 cust_technique_done_sql(step->adoption->relid, technique->column,
+												 technique->technique, technique->value));
+	}
+	appendStringInfoChar(&sql, ')');
+	cust_arg(&args, TEXTARRAYOID, keys->values[0], false);
+	cust_enter_owner(&me, step->adoption->owner);
+	SPI_connect();
+	cust_sql_one(sql.data, &args);
+	clear = cust_int8(0, 1, 0);
+	SPI_finish();
+	cust_leave(&me);
+	if (clear > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("%s: " INT64_FORMAT " rows are not anonymized after the update",
+						step->adoption->relname, clear),
+				 errhint("A trigger of the table puts values back.")));
+}
+
+/*
  * anonymize
  *		Change the next due rows of one part that are not marked yet.
  *
@@ -571,6 +646,7 @@ anonymize(const CustBatch *batch, const CustBook *book, const CustStep *step,
 				 errmsg("%s: " INT64_FORMAT " of %d rows could be anonymized",
 						step->adoption->relname, result->rows, marked),
 				 errhint("A trigger of the table holds the change back.")));
+	check_anonymized(step, &keys);
 	write_event(batch, part, tally);
 }
 
@@ -729,6 +805,11 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 	SPI_finish();
 	cust_leave(&me);
 	*locked = true;
+	if (cust_paused())
+	{
+		result->paused = true;
+		return;
+	}
 	scope.relid = batch->relid;
 	scope.client_nos = cust_clients_claim(batch->client_nos);
 	lock_tables(batch);
@@ -815,8 +896,8 @@ cust_execute_batch(const CustBatch *batch, CustBatchResult *result)
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 
 	/*
-	 * Where a batch and the application wait for each other, the batch is the
-	 * one to give way: it looks for the deadlock first.
+	 * Where a batch and the application come to wait for each other at the same
+	 * time, the batch looks for the deadlock first and gives way.
 	 */
 	(void) set_config_option("deadlock_timeout", "100ms",
 							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
@@ -848,7 +929,8 @@ cust_execute_batch(const CustBatch *batch, CustBatchResult *result)
 		if (cust_must_stop(error))
 			ReThrowError(error);
 		memset(result, 0, sizeof(CustBatchResult));
-		if (batch->trusting && error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION)
+		if ((batch->trusting || batch->together) &&
+			error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION)
 			result->referenced = true;
 		else
 		{

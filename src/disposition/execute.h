@@ -24,6 +24,8 @@ typedef struct CustBatch
 	BlockNumber end;
 	/* destroy: leave it to the foreign keys to find rows that still refer */
 	bool		trusting;
+	/* destroy: rows of the table that refer to each other go together */
+	bool		together;
 	/* anonymize goes through one part after the other, in order of the key */
 	int			position;
 	const char *basis;
@@ -36,6 +38,7 @@ typedef struct CustBatchResult
 	int64		rows;
 	bool		more;			/* the limit was reached: there may be more */
 	bool		referenced;		/* trusting was wrong; nothing was done */
+	bool		paused;			/* somebody called pause() */
 	bool		shut_out;		/* holds or rules are being changed: come back later */
 	char	   *problem;		/* SQLSTATE and place, where it failed */
 	ArrayType  *last;			/* anonymize: key of the last row looked at */
@@ -51,10 +54,12 @@ typedef struct CustSurvey
 	bool		referenced;		/* some due row cannot go */
 	bool		by_blocks;		/* reading the table beats looking clients up */
 	bool		refers_to_itself;
+	bool		may_go_together;	/* and the foreign key itself would object */
 } CustSurvey;
 
 extern void cust_execute_batch(const CustBatch *batch, CustBatchResult *result);
 extern bool cust_must_stop(const ErrorData *error);
+extern ArrayType *cust_due_clients(Oid relid, ArrayType *client_nos);
 extern void cust_survey(Oid relid, ArrayType *client_nos, CustSurvey *survey);
 
 #endif							/* CUST_EXECUTE_H */

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -30,32 +31,47 @@ typedef struct Found
 	int			position;
 } Found;
 
+/* Error unless each part of the key is a value of its column. */
+static void
+check_key(const CustStep *step, ArrayType *key)
+{
+	Datum	   *parts;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &parts, &nulls, &n);
+	for (int i = 0; i < list_length(step->row_key); i++)
+	{
+		const char *column = list_nth(step->row_key, i);
+		Oid			type = getBaseType(cust_column_type(step->adoption->relid, column));
+
+		/* the message does not repeat the key: it may be an identity number */
+		if (i >= n || n != list_length(step->row_key) || nulls[i] ||
+			!cust_text_fits(type, TextDatumGetCString(parts[i]), step->adoption->owner))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the key does not fit (%s) of %s",
+							cust_column_list(step->row_key, NULL), step->adoption->relname),
+					 errhint("Write it as the columns' types do; several columns as an array, {a,b}.")));
+	}
+}
+
 /* The row's key as it is given: plain text, or an array for several columns. */
 static ArrayType *
-parse_key(const CustStep *step, const char *key)
+parse_key(const CustStep *step, const char *text_key)
 {
-	Datum		array;
-	Datum		one;
-	int			wanted = list_length(step->row_key);
+	Datum		one = CStringGetTextDatum(text_key);
+	ArrayType  *key;
 
-	if (wanted == 1)
-	{
-		one = CStringGetTextDatum(key);
-		return construct_array(&one, 1, TEXTOID, -1, false, TYPALIGN_INT);
-	}
-	if (key[0] != '{')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the key of %s has %d columns", step->adoption->relname, wanted),
-				 errhint("Write it as an array: {value,value}, in the order (%s).",
-						 cust_column_list(step->row_key, NULL))));
-	array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(key), TEXTOID, -1);
-	if (ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(array)),
-					   ARR_DIMS(DatumGetArrayTypeP(array))) != wanted)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the key of %s has %d columns", step->adoption->relname, wanted)));
-	return DatumGetArrayTypeP(array);
+	if (list_length(step->row_key) == 1)
+		key = construct_array(&one, 1, TEXTOID, -1, false, TYPALIGN_INT);
+	else if (!cust_text_fits(TEXTARRAYOID, text_key, step->adoption->owner))
+		key = construct_array(&one, 1, TEXTOID, -1, false, TYPALIGN_INT);
+	else
+		key = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, pstrdup(text_key),
+													  TEXTOID, -1));
+	check_key(step, key);
+	return key;
 }
 
 /* Condition that t is the row with the key in this parameter. */

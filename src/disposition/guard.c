@@ -69,7 +69,16 @@ typedef struct Compiled
 	Bitmapset  *governing;		/* columns that decide client, class and dates */
 	SPIPlanPtr	locate;			/* client's key and class of a row */
 	Oid			row_type;
+	List	   *dependents;		/* of Dependent */
 } Compiled;
+
+/* An adopted table that reaches its client over this one. */
+typedef struct Dependent
+{
+	CustAdoption *adoption;
+	char	   *refers;			/* SQL: some row of it refers to the row $1 */
+	bool		guards_delete;
+} Dependent;
 
 typedef struct Guarded
 {
@@ -274,17 +283,66 @@ governing_columns(const Compiled *compiled, Oid relid)
 	return result;
 }
 
+/* Does any rule of any class guard the table's rows? */
+static bool
+is_guarded(const CustBook *book, const CustAdoption *adoption)
+{
+	static const char *const bases[] = {"entrusted", "appointed", "own"};
+	ListCell   *cell;
+
+	foreach(cell, adoption->classes)
+		for (int i = 0; i < lengthof(bases); i++)
+			if (guarding_rules(book, lfirst(cell), bases[i]) != NIL)
+				return true;
+	return false;
+}
+
+/* Adopted tables whose rows would change their client with a row of this one. */
+static List *
+find_dependents(const CustBook *book, const CustAdoption *adoption)
+{
+	List	   *result = NIL;
+	ListCell   *cell,
+			   *c,
+			   *p;
+
+	foreach(cell, book->adoptions)
+	{
+		CustAdoption *other = lfirst(cell);
+		CustForeignKey *fk = other->via_columns ?
+			cust_foreign_key_on(other->relid, other->via_columns) : NULL;
+		Dependent  *dependent;
+		StringInfoData sql;
+
+		if (fk == NULL || fk->parent != adoption->relid || other == adoption)
+			continue;
+		initStringInfo(&sql);
+		appendStringInfo(&sql, "SELECT FROM %s AS c, (SELECT ($1).*) AS t WHERE true",
+						 other->relname);
+		forboth(c, fk->child_columns, p, fk->parent_columns)
+			appendStringInfo(&sql, " AND %s",
+							 cust_equals(cust_column_type(fk->child, lfirst(c)),
+										 psprintf("c.%s", quote_identifier(lfirst(c))),
+										 cust_column_type(fk->parent, lfirst(p)),
+										 psprintf("t.%s", quote_identifier(lfirst(p)))));
+		dependent = palloc0(sizeof(Dependent));
+		dependent->adoption = other;
+		dependent->refers = sql.data;
+		dependent->guards_delete = is_guarded(book, other);
+		result = lappend(result, dependent);
+	}
+	return result;
+}
+
 /* Compile for a table, in a context of its own. */
 static Compiled *
 compile(Oid relid)
 {
-	static const char *const bases[] = {"entrusted", "appointed", "own"};
 	Compiled   *compiled;
 	MemoryContext context;
 	MemoryContext old;
 	Oid			adopted = cust_adopted_relation(relid);
-	ListCell   *c,
-			   *r;
+	ListCell   *c;
 
 	if (!OidIsValid(adopted))
 		ereport(ERROR,
@@ -299,14 +357,8 @@ compile(Oid relid)
 	compiled->context = context;
 	compiled->book = cust_book_open(cust_today());
 	compiled->adoption = cust_book_need(compiled->book, adopted);
-	foreach(c, compiled->adoption->classes)
-		for (int i = 0; i < lengthof(bases); i++)
-			foreach(r, guarding_rules(compiled->book, lfirst(c), bases[i]))
-		{
-			compiled->guards_delete = true;
-			if (strcmp(((CustRule *) lfirst(r))->guard, "update") == 0)
-				compiled->guards_update = true;
-		}
+	compiled->guards_delete = is_guarded(compiled->book, compiled->adoption);
+	compiled->guards_update = cust_update_guarded(compiled->book, compiled->adoption);
 	compiled->path = cust_need_path(compiled->book, compiled->adoption);
 	compiled->depends_on = list_copy(compiled->path->relations);
 	foreach(c, compiled->path->relations)
@@ -324,6 +376,7 @@ compile(Oid relid)
 	}
 	compiled->depends_on = lappend_oid(compiled->depends_on, adopted);
 	compiled->governing = governing_columns(compiled, relid);
+	compiled->dependents = find_dependents(compiled->book, compiled->adoption);
 	prepare_locate(compiled, relid);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, TopMemoryContext);
@@ -425,6 +478,23 @@ locate(const Compiled *compiled, Datum row, Judgement *result)
 	cust_leave(&me);
 }
 
+/* Is a column of the row's own foreign key towards the client NULL? */
+static bool
+leads_nowhere(const Compiled *compiled, Datum row)
+{
+	ListCell   *cell;
+
+	foreach(cell, compiled->adoption->via_columns)
+	{
+		bool		isnull;
+
+		(void) GetAttributeByName(DatumGetHeapTupleHeader(row), lfirst(cell), &isnull);
+		if (isnull)
+			return true;
+	}
+	return false;
+}
+
 /* The part of a client and class; made up where no contract is known. */
 static CustPart *
 guard_part(const Compiled *compiled, const char *client_key, int position)
@@ -473,6 +543,8 @@ judge(const Compiled *compiled, Datum row, bool update)
 	bool		isnull;
 
 	locate(compiled, row, &result);
+	if (!result.found && leads_nowhere(compiled, row))
+		result.found = true;	/* to no client */
 	if (!result.found)
 	{
 		/* fail closed: nobody can tell whose row it was */
@@ -602,6 +674,41 @@ columns_changed(Relation rel, HeapTuple before, HeapTuple after, Bitmapset *colu
 	return false;
 }
 
+/*
+ * judge_dependents
+ *		A row that goes to another client takes those that refer to it along;
+ *		an error where one of them may be protected.
+ */
+static void
+judge_dependents(const Compiled *compiled, Datum row)
+{
+	ListCell   *cell;
+
+	foreach(cell, compiled->dependents)
+	{
+		Dependent  *dependent = lfirst(cell);
+		CustIdentity me;
+		CustArgs	args = {0};
+		bool		refers;
+
+		if (!dependent->guards_delete &&
+			cust_table_hold(dependent->adoption->relid) == 0)
+			continue;
+		cust_arg(&args, compiled->row_type, row, false);
+		cust_enter_owner(&me, dependent->adoption->owner);
+		SPI_connect();
+		refers = cust_sql_one(dependent->refers, &args);
+		SPI_finish();
+		cust_leave(&me);
+		if (refers)
+			ereport(ERROR,
+					(errcode(ERRCODE_CUST_RETAINED),
+					 errmsg("cannot give a row of %s to another client: rows of %s would go along",
+							compiled->adoption->relname, dependent->adoption->relname),
+					 errhint("They are under retention rules or a legal hold of their present client.")));
+	}
+}
+
 /* The judgement on an UPDATE: an error where it is refused. */
 static void
 judge_update(const Compiled *compiled, TriggerData *trigger)
@@ -613,14 +720,22 @@ judge_update(const Compiled *compiled, TriggerData *trigger)
 	if (columns_changed(rel, trigger->tg_trigtuple, trigger->tg_newtuple,
 						compiled->governing))
 	{
+		Datum		after = heap_copy_tuple_as_datum(trigger->tg_newtuple,
+													 RelationGetDescr(rel));
+		Judgement	moved = {0};
+
 		before = heap_copy_tuple_as_datum(trigger->tg_trigtuple, RelationGetDescr(rel));
 		LockRelationOid(hold_relid, RowShareLock);
 		verdict = judge(compiled, before, false);
-		if ((verdict.held || verdict.retained) &&
-			slips_away(compiled, &verdict,
-					   heap_copy_tuple_as_datum(trigger->tg_newtuple,
-												RelationGetDescr(rel))))
+		if ((verdict.held || verdict.retained) && slips_away(compiled, &verdict, after))
 			refuse(compiled, &verdict, "update");
+		if (compiled->dependents != NIL && verdict.client_key)
+		{
+			locate(compiled, after, &moved);
+			if (moved.client_key == NULL ||
+				strcmp(moved.client_key, verdict.client_key) != 0)
+				judge_dependents(compiled, before);
+		}
 	}
 	if (compiled->guards_update &&
 		columns_changed(rel, trigger->tg_trigtuple, trigger->tg_newtuple, NULL))

@@ -30,6 +30,25 @@ has_trigger(Oid relid, const char *name)
 	return OidIsValid(get_trigger_oid(relid, name, true));
 }
 
+/* Is the trigger ENABLE ALWAYS? */
+static bool
+fires_always(Oid relid, const char *name)
+{
+	CustIdentity me;
+	CustArgs	args = {0};
+	bool		always;
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_oid(&args, relid);
+	cust_arg_text(&args, name);
+	always = cust_sql_one("SELECT FROM pg_trigger WHERE tgrelid = $1 AND tgname = $2 "
+						  "AND tgenabled = 'A'", &args);
+	SPI_finish();
+	cust_leave(&me);
+	return always;
+}
+
 /* Run one DDL statement as custodian. */
 static void
 ddl(const char *sql)
@@ -49,7 +68,8 @@ ddl(const char *sql)
  *
  * Row triggers of a partitioned table are cloned to its partitions, also to
  * later ones; inheritance children and TRUNCATE triggers are not cloned, so
- * every relation below gets its own.  Called again, it adds what is missing.
+ * every relation below gets its own.  Called again, it adds what is missing and
+ * switches on what was switched off.
  */
 void
 cust_guard_install(Oid relid)
@@ -66,20 +86,18 @@ cust_guard_install(Oid relid)
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
 		if (!has_trigger(member, CUST_GUARD_ROW_TRIGGER))
-		{
 			ddl(psprintf("CREATE TRIGGER " CUST_GUARD_ROW_TRIGGER
 						 " AFTER DELETE OR UPDATE ON %s FOR EACH ROW "
 						 "EXECUTE FUNCTION custodian.guard_row()", name));
+		if (!fires_always(member, CUST_GUARD_ROW_TRIGGER))
 			ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER " CUST_GUARD_ROW_TRIGGER, name));
-		}
 		if (!has_trigger(member, CUST_GUARD_TRUNCATE_TRIGGER))
-		{
 			ddl(psprintf("CREATE TRIGGER " CUST_GUARD_TRUNCATE_TRIGGER
 						 " BEFORE TRUNCATE ON %s FOR EACH STATEMENT "
 						 "EXECUTE FUNCTION custodian.guard_truncate()", name));
+		if (!fires_always(member, CUST_GUARD_TRUNCATE_TRIGGER))
 			ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER "
 						 CUST_GUARD_TRUNCATE_TRIGGER, name));
-		}
 	}
 }
 

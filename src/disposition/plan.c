@@ -49,7 +49,7 @@ typedef enum Fate
 } Fate;
 
 /* How deep a table's references to itself are followed when planning. */
-#define SELF_REFERENCE_DEPTH 3
+#define SELF_REFERENCE_DEPTH 6
 
 /*
  * stays_sql

@@ -20,9 +20,9 @@
 #include "core/relinfo.h"
 #include "disposition/step.h"
 
-/* Does any rule of any class of the table protect its rows from UPDATE? */
-static bool
-update_guarded(const CustBook *book, const CustAdoption *adoption)
+/* Does any rule of any class of the table, not a draft, protect its rows from UPDATE? */
+bool
+cust_update_guarded(const CustBook *book, const CustAdoption *adoption)
 {
 	static const char *const bases[] = {"entrusted", "appointed", "own"};
 	ListCell   *c,
@@ -31,7 +31,8 @@ update_guarded(const CustBook *book, const CustAdoption *adoption)
 	foreach(c, adoption->classes)
 		for (int i = 0; i < lengthof(bases); i++)
 			foreach(r, cust_applicable_rules(book, lfirst(c), bases[i]))
-				if (strcmp(((CustRule *) lfirst(r))->guard, "update") == 0)
+				if (strcmp(((CustRule *) lfirst(r))->guard, "update") == 0 &&
+					strcmp(((CustRule *) lfirst(r))->mode, "draft") != 0)
 					return true;
 	return false;
 }
@@ -101,10 +102,35 @@ read_foreign_keys(const CustBook *book, CustStep *step)
 									 cust_relation_name(fk->child));
 		if ((fk->on_delete == FKCONSTR_ACTION_SETNULL ||
 			 fk->on_delete == FKCONSTR_ACTION_SETDEFAULT) &&
-			!update_guarded(book, child) && !leads_to_client(child, fk))
+			!cust_update_guarded(book, child) && !leads_to_client(child, fk))
 			continue;
 		step->inbound = lappend(step->inbound, fk);
 	}
+}
+
+/*
+ * reaches
+ *		Is there a way from one table over those that refer to it to another?
+ */
+static bool
+reaches(List *steps, CustStep *from, CustStep *to, List *seen)
+{
+	ListCell   *cell;
+
+	if (list_member_ptr(seen, from))
+		return false;
+	seen = lappend(list_copy(seen), from);
+	foreach(cell, from->inbound)
+	{
+		CustForeignKey *fk = lfirst(cell);
+		CustStep   *child = cust_step_of(steps, fk->adopted);
+
+		if (fk->adopted == from->adoption->relid || child == NULL)
+			continue;
+		if (child == to || reaches(steps, child, to, seen))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -165,16 +191,15 @@ cust_steps(const CustBook *book)
 		}
 		if (next == NULL)
 		{
+			/* a circle: its tables are blocked, those above it are not */
 			foreach(cell, left)
-			{
-				CustStep   *step = lfirst(cell);
-
-				step->no = list_length(ordered) + 1;
-				step->blocked = psprintf("foreign keys in a circle through %s",
-										 step->adoption->relname);
-				ordered = lappend(ordered, step);
-			}
-			break;
+				if (reaches(left, lfirst(cell), lfirst(cell), NIL))
+				{
+					next = lfirst(cell);
+					break;
+				}
+			next->blocked = psprintf("foreign keys in a circle through %s",
+									 next->adoption->relname);
 		}
 		next->no = list_length(ordered) + 1;
 		ordered = lappend(ordered, next);

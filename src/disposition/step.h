@@ -24,6 +24,7 @@ typedef struct CustStep
 	char	   *blocked;		/* why nothing of it can be executed, or NULL */
 } CustStep;
 
+extern bool cust_update_guarded(const CustBook *book, const CustAdoption *adoption);
 extern List *cust_steps(const CustBook *book);
 extern CustStep *cust_step_of(List *steps, Oid relid);
 extern char *cust_part_block(const CustStep *step, const CustPart *part);

@@ -150,6 +150,53 @@ cust_survey(Oid relid, ArrayType *client_nos, CustSurvey *survey)
 								   fk->on_delete != FKCONSTR_ACTION_RESTRICT))
 			survey->referenced = true;
 		if (fk->adopted == relid)
+		{
 			survey->refers_to_itself = true;
+			survey->may_go_together = fk->on_delete == FKCONSTR_ACTION_NOACTION ||
+				fk->on_delete == FKCONSTR_ACTION_RESTRICT;
+		}
 	}
+}
+
+/*
+ * cust_due_clients
+ *		Clients of whom the table has due rows, whatever refers to them.
+ */
+ArrayType *
+cust_due_clients(Oid relid, ArrayType *client_nos)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CustBook   *book = cust_book_open(cust_today());
+	CustStep   *step = cust_step_of(cust_steps(book), relid);
+	CustScope	scope = {.client_nos = client_nos,.relid = relid};
+	int64	   *found = palloc(sizeof(int64) * Max(cust_client_count(client_nos), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, step ? cust_parts(book, &scope) : NIL)
+	{
+		CustPart   *part = lfirst(cell);
+		CustArgs	args = {0};
+		CustIdentity me;
+		char	   *due;
+		uint64		rows;
+
+		cust_part_alone(book, part);
+		if (cust_part_block(step, part) || part->facts == NIL)
+			continue;
+		due = cust_due_sql(book, step, part, "destroy");
+		cust_facts_args(&args, book, list_make1(part));
+		cust_enter_owner(&me, step->adoption->owner);
+		SPI_connect();
+		rows = cust_sql_limit(psprintf("SELECT DISTINCT f.client_no FROM %s AS t, %s WHERE %s ORDER BY 1",
+									   step->adoption->relname,
+									   cust_from_sql(step, psprintf("f.client_no %s", due)),
+									   due), &args, SPI_OK_SELECT, true, 0);
+		for (uint64 i = 0; i < rows && n < cust_client_count(client_nos); i++)
+			found[n++] = cust_int8(i, 1, 0);
+		SPI_finish();
+		cust_leave(&me);
+	}
+	MemoryContextSwitchTo(context);
+	return cust_client_array(found, n);
 }

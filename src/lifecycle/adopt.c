@@ -370,6 +370,7 @@ custodian_adopt(PG_FUNCTION_ARGS)
 	char	   *via = cust_option_text(fcinfo, 2, "via");
 
 	cust_prevent_read_only("custodian.adopt()");
+	cust_book_lock();
 	new.relid = cust_need_oid(fcinfo, 0, "relation");
 	cust_check_table(new.relid, true);
 	if ((client == NULL) == (via == NULL))
@@ -408,6 +409,7 @@ custodian_change_adoption(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.change_adoption()");
+	cust_book_lock();
 	new.relid = cust_need_oid(fcinfo, 0, "relation");
 	book = cust_book_open(cust_today());
 	adoption = cust_book_need(book, new.relid);
@@ -478,6 +480,7 @@ custodian_add_record_class(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.add_record_class()");
+	cust_book_lock();
 	relid = cust_need_oid(fcinfo, 0, "relation");
 	class = cust_need_text(fcinfo, 1, "record_class");
 	predicate = cust_need_text(fcinfo, 2, "predicate");
@@ -555,6 +558,7 @@ custodian_release(PG_FUNCTION_ARGS)
 	bool		exists;
 
 	cust_prevent_read_only("custodian.release()");
+	cust_book_lock();
 	relid = cust_need_oid(fcinfo, 0, "relation");
 	exists = cust_relation_exists(relid);
 	if (exists)
@@ -593,6 +597,27 @@ custodian_release(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Do the row's class and dates depend on the column? */
+static bool
+governs(const CustAdoption *adoption, const char *column)
+{
+	AttrNumber	attnum = get_attnum(adoption->relid, column);
+	ListCell   *cell;
+
+	if ((adoption->dated_by && strcmp(adoption->dated_by, column) == 0) ||
+		(adoption->event_at && strcmp(adoption->event_at, column) == 0))
+		return true;
+	foreach(cell, adoption->classes)
+	{
+		CustClass  *class = lfirst(cell);
+
+		if (class->predicate && attnum > 0 &&
+			bms_is_member(attnum, cust_condition_columns(adoption->relid, class->predicate)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * set_technique(relation, column_name, technique, value)
  */
@@ -611,6 +636,7 @@ custodian_set_technique(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.set_technique()");
+	cust_book_lock();
 	relid = cust_need_oid(fcinfo, 0, "relation");
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -643,6 +669,11 @@ custodian_set_technique(PG_FUNCTION_ARGS)
 						(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 						 errmsg("column \"%s\" is a key", column),
 						 errhint("The row could not be told from others, or from another client's, any more.")));
+		if (governs(adoption, column))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+					 errmsg("retention goes by column \"%s\"", column),
+					 errhint("The row's class and dates would change with it.")));
 		cust_technique_check(relid, column, technique, value);
 	}
 	cust_enter_custodian(&me);
@@ -653,6 +684,10 @@ custodian_set_technique(PG_FUNCTION_ARGS)
 	cust_arg_text(&args, value);
 	cust_sql("DELETE FROM custodian.technique WHERE relation = $1 AND column_name = $2",
 			 &args, SPI_OK_DELETE);
+	/* what was done before was done otherwise: it is to be done again */
+	cust_sql("DELETE FROM custodian.anonymized WHERE relation = $1",
+			 &(CustArgs) {.n = 1,.types = {OIDOID},.values = {ObjectIdGetDatum(relid)},
+			 .nulls = {' '}}, SPI_OK_DELETE);
 	if (technique)
 		cust_sql("INSERT INTO custodian.technique VALUES ($1, $2, $3, $4)", &args,
 				 SPI_OK_INSERT);

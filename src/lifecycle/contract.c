@@ -96,6 +96,12 @@ clients_changed(CustArgs *clients)
 			 "AND (c.contract_end IS NULL OR c.contract_end >= $2)",
 			 &restricted, SPI_OK_DELETE);
 
+	/* rows that were anonymized may be filled again while the contract runs */
+	cust_sql("DELETE FROM custodian.anonymized m USING custodian.client c "
+			 "WHERE c.client_no = m.client_no AND c.client_no = ANY ($1) "
+			 "AND (c.contract_end IS NULL OR c.contract_end >= $2)",
+			 &restricted, SPI_OK_DELETE);
+
 	n = cust_sql("UPDATE custodian.client_case k SET contract_end = c.contract_end "
 				 "FROM custodian.client c WHERE c.client_no = k.client_no "
 				 "AND c.client_no = ANY ($1) AND k.state IN ('open', 'running') "

@@ -247,17 +247,10 @@ read_steps(Run *run)
 static bool
 may_go_on(Run *run)
 {
-	bool		paused;
-
 	if (run->state)
 		return false;
 	CHECK_FOR_INTERRUPTS();
-	begin_batch(run);
-	paused = cust_paused();
-	end_batch();
-	if (paused)
-		run->state = "paused";
-	else if (run->max_rows && run->rows >= run->max_rows)
+	if (run->max_rows && run->rows >= run->max_rows)
 		run->state = "budget";
 	else if (run->max_ms &&
 			 TimestampDifferenceExceeds(run->start, GetCurrentTimestamp(),
@@ -290,12 +283,12 @@ run_batch(Run *run, CustBatch *batch, CustBatchResult *result)
 				restricted = 0;
 	MemoryContext old;
 
+	MemoryContextReset(run->batch);
+	old = MemoryContextSwitchTo(run->batch);
 	begin_batch(run);
 	batch->run_no = run->run_no;
 	batch->lock_timeout = run->lock_timeout;
 	batch->limit = batch_limit(run);
-	MemoryContextReset(run->batch);
-	old = MemoryContextSwitchTo(run->batch);
 	cust_execute_batch(batch, result);
 	if (strcmp(batch->disposition, "destroy") == 0)
 		destroyed = result->rows;
@@ -322,10 +315,12 @@ run_batch(Run *run, CustBatch *batch, CustBatchResult *result)
 				"problems = problems + ($6 IS NOT NULL)::int, "
 				"last_problem = COALESCE($6, last_problem) WHERE run_no = $1", &args);
 	}
-	MemoryContextSwitchTo(old);
 	if (result->shut_out)
 		run->state = "shut out";
+	if (result->paused)
+		run->state = "paused";
 	end_batch();
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -447,17 +442,53 @@ destroy_by_clients(Run *run, CustBatch *batch, const CustSurvey *survey,
 	for (int64 begin = 0; begin < n && run->state == NULL;)
 	{
 		int			count = (int) Min(Max(width, 1), n - begin);
-		int64	   *clients = MemoryContextAlloc(run->context, sizeof(int64) * count);
+		MemoryContext old = MemoryContextSwitchTo(run->context);
+		int64	   *clients = palloc(sizeof(int64) * count);
 
 		for (int i = 0; i < count; i++)
 			clients[i] = cust_client_nth(group, (int) (begin + i));
 		batch->client_nos = cust_client_array(clients, count);
+		MemoryContextSwitchTo(old);
 		total += run_portion(run, batch);
 		pfree(batch->client_nos);
 		pfree(clients);
 		begin += count;
 	}
 	return total;
+}
+
+/*
+ * destroy_circles
+ *		Due rows that are left refer to each other in a circle, or are referred
+ *		to by rows that stay.  Try all of one client's at once; where the foreign
+ *		key objects, they stay.
+ */
+static void
+destroy_circles(Run *run, Oid relid, ArrayType *group)
+{
+	ArrayType  *left;
+	MemoryContext old;
+
+	begin_batch(run);
+	old = MemoryContextSwitchTo(run->context);
+	left = cust_due_clients(relid, group);
+	MemoryContextSwitchTo(old);
+	end_batch();
+	for (int i = 0; i < cust_client_count(left) && run->state == NULL; i++)
+	{
+		CustBatch	batch = {0};
+		CustBatchResult result;
+		int64		client_no = cust_client_nth(left, i);
+
+		old = MemoryContextSwitchTo(run->context);
+		batch.disposition = "destroy";
+		batch.relid = relid;
+		batch.together = true;
+		batch.client_nos = cust_client_array(&client_no, 1);
+		MemoryContextSwitchTo(old);
+		if (may_go_on(run))
+			run_batch(run, &batch, &result);
+	}
 }
 
 /* Destroy what is due of one table. */
@@ -484,6 +515,8 @@ destroy_table(Run *run, Oid relid, ArrayType *group)
 			destroy_by_clients(run, &batch, &survey, group);
 		/* children went, so their parents in the same table may go now */
 	} while (survey.refers_to_itself && rows > 0 && run->state == NULL);
+	if (survey.may_go_together && run->state == NULL)
+		destroy_circles(run, relid, group);
 }
 
 /* One table for one group of clients. */
@@ -584,13 +617,13 @@ finish_run(Run *run)
 	cust_event_write(event);
 	end_batch();
 	ereport(NOTICE,
-			(errmsg("run " INT64_FORMAT " %s: " INT64_FORMAT " rows destroyed, "
-					INT64_FORMAT " anonymized, " INT64_FORMAT " restrictions",
+			(errmsg("run " INT64_FORMAT ", state \"%s\": rows destroyed: " INT64_FORMAT
+					", anonymized: " INT64_FORMAT ", restrictions set: " INT64_FORMAT,
 					run->run_no, run->state, destroyed, anonymized, restrictions)));
 	if (run->problems)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("%d steps failed and were left for the next run", run->problems),
+				 errmsg("steps that failed and were left for the next run: %d", run->problems),
 				 errhint("The view custodian.run_progress has the last one in last_problem; the audit has them all.")));
 }
 
@@ -612,8 +645,8 @@ dry_run(const Run *run)
 				 &args, SPI_OK_SELECT);
 	for (uint64 i = 0; i < n; i++)
 		ereport(INFO,
-				(errmsg("would %s %s rows of %s (%s), of %s clients", cust_str(i, 3),
-						cust_str(i, 4), cust_str(i, 1), cust_str(i, 2), cust_str(i, 5))));
+				(errmsg("would %s rows of %s (%s): %s, clients: %s", cust_str(i, 3),
+						cust_str(i, 1), cust_str(i, 2), cust_str(i, 4), cust_str(i, 5))));
 	if (n == 0)
 		ereport(INFO, (errmsg("nothing is due")));
 	SPI_finish();
@@ -735,8 +768,7 @@ custodian_run(PG_FUNCTION_ARGS)
 	(void) LockAcquire(&tag, ExclusiveLock, true, true);
 	PG_TRY();
 	{
-		if (may_go_on(&run))
-			run_all(&run);
+		run_all(&run);
 		finish_run(&run);
 	}
 	PG_FINALLY();

@@ -192,7 +192,10 @@ custodian_adopt_tree(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	if (!preview)
+	{
 		cust_prevent_read_only("custodian.adopt_tree()");
+		cust_book_lock();
+	}
 	root = cust_need_oid(fcinfo, 0, "root");
 	cust_check_table(root, true);
 	cust_init_srf(fcinfo);

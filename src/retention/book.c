@@ -284,13 +284,28 @@ cust_adopted_relation(Oid relid)
 }
 
 /*
+ * cust_book_lock
+ *		Wait until no batch works with the book as it is, and keep the next one
+ *		from beginning before we commit.
+ *
+ * Whoever changes the book takes this lock before any other: a batch has it
+ * (in SHARE mode) when it locks the user's tables.
+ */
+void
+cust_book_lock(void)
+{
+	Oid			relid = get_relname_relid("rule", cust_schema_oid());
+
+	if (OidIsValid(relid))
+		LockRelationOid(relid, RowExclusiveLock);
+}
+
+/*
  * cust_book_changed
  *		Tell every backend that what it compiled from the book is stale.
  *
  * The relcache entry of custodian.rule carries the message; it is sent at
- * commit.  The guard listens (disposition/guard.c).  The lock on that table
- * makes us wait for a batch that is under way with the book as it was, and
- * keeps the next one from beginning before we commit.
+ * commit.  The guard listens (disposition/guard.c).
  */
 void
 cust_book_changed(void)

@@ -80,6 +80,7 @@ extern CustAdoption *cust_book_adoption(const CustBook *book, Oid relid);
 extern CustRule *cust_book_rule(const CustBook *book, const char *name);
 extern CustAdoption *cust_book_need(const CustBook *book, Oid relid);
 extern Oid	cust_adopted_relation(Oid relid);
+extern void cust_book_lock(void);
 extern void cust_book_changed(void);
 
 #endif							/* CUST_BOOK_H */

@@ -2,10 +2,8 @@
  * compile.c
  *	  Retention rules compiled to SQL.
  *
- * A period counts from the day after its anchor: with anchor a and period p,
- * the last retained day is (a + 1 day + p) - 1 day.  So ten years from
- * 2024-12-31 end on 2034-12-31, and one year from 2023-02-28 ends on
- * 2024-02-29, not on 2024-02-28.
+ * A period counts from the day after its anchor: ten years from 2024-12-31 end
+ * on 2034-12-31; see period_end_sql() for the ends of months.
  *
  * retain_until is the latest end over all rules that apply, dispose_by the
  * earliest of their maxima.  An anchor that is not known has not come yet:
@@ -252,7 +250,7 @@ cust_need_path(const CustBook *book, const CustAdoption *adoption)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("rows of %s cannot be assigned to a client", adoption->relname),
-				 errdetail("%s.", problem),
+				 errdetail("%c%s.", pg_toupper((unsigned char) problem[0]), problem + 1),
 				 errhint("\"client\" names the columns with the client's key, \"via\" those of a foreign key to an adopted table that the owner may read.")));
 	return path;
 }
@@ -428,11 +426,18 @@ cust_anchor_sql(const CustBook *book, const CustAdoption *adoption,
 	return cust_date_sql(book->time_zone, adoption->relid, column);
 }
 
-/* Last day of a period that counts from the day after the anchor. */
+/*
+ * Last day of a period that counts from the day after the anchor.  Where months
+ * of different length make the two ways of counting differ, the later day: the
+ * day before the one that corresponds to the first (2024-02-29 for a year from
+ * 2023-02-28), and the one that corresponds to the anchor (2025-02-28 for a year
+ * from 2024-02-28; Civil Code of the PRC art. 202, BGB s. 188).
+ */
 static char *
 period_end_sql(const char *anchor, const char *period)
 {
-	return psprintf("((%s) + 1 + %s)::pg_catalog.date - 1", anchor, period);
+	return psprintf("GREATEST(((%s) + %s)::pg_catalog.date, "
+					"((%s) + 1 + %s)::pg_catalog.date - 1)", anchor, period, anchor, period);
 }
 
 /* A rule's period as a literal that no setting of the session can bend. */

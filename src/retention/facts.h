@@ -44,6 +44,7 @@ extern void cust_part_alone(const CustBook *book, CustPart *part);
 extern char *cust_facts_sql(const char *statement);
 extern void cust_facts_args(CustArgs *args, const CustBook *book, List *parts);
 extern bool cust_text_is_value(Oid type, Oid collation);
+extern bool cust_text_fits(Oid type, const char *key, Oid owner_role);
 extern bool cust_key_fits(const CustPart *part, const char *key);
 extern char *cust_client_join_sql(const CustPath *path);
 

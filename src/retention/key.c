@@ -123,9 +123,12 @@ survives_type(Oid type, const char *key, Oid owner_role)
 	return result;
 }
 
-/* Is the text exactly what the type writes for some value? */
-static bool
-fits_type(Oid type, const char *key, Oid owner_role)
+/*
+ * cust_text_fits
+ *		Is the text exactly what the type writes for some value?
+ */
+bool
+cust_text_fits(Oid type, const char *key, Oid owner_role)
 {
 	int			len = strlen(key);
 
@@ -167,7 +170,7 @@ cust_key_fits(const CustPart *part, const char *key)
 		return true;			/* the table is blocked as a whole */
 	n = list_length(path->key_types);
 	if (n == 1)
-		return fits_type(getBaseType(linitial_oid(path->key_types)), key, owner);
+		return cust_text_fits(getBaseType(linitial_oid(path->key_types)), key, owner);
 	if (!survives_type(TEXTARRAYOID, key, owner))
 		return false;
 	deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, pstrdup(key),
@@ -176,7 +179,7 @@ cust_key_fits(const CustPart *part, const char *key)
 	if (count != n)
 		return false;
 	for (int i = 0; i < n; i++)
-		if (nulls[i] || !fits_type(getBaseType(list_nth_oid(path->key_types, i)),
+		if (nulls[i] || !cust_text_fits(getBaseType(list_nth_oid(path->key_types, i)),
 								   TextDatumGetCString(parts[i]), owner))
 			return false;
 	return true;

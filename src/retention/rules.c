@@ -32,11 +32,12 @@ PG_FUNCTION_INFO_V1(custodian_set_contract_term);
 
 /* Store a setting and say so in the audit. */
 static void
-configure(const char *name, const char *value)
+configure(const char *function, const char *name, const char *value)
 {
 	CustEvent  *event;
 
-	cust_prevent_read_only("custodian.configure()");
+	cust_prevent_read_only(function);
+	cust_book_lock();
 	cust_setting_store(name, value);
 	event = cust_event("configure");
 	cust_event_name(event, "setting", name);
@@ -52,7 +53,7 @@ configure(const char *name, const char *value)
 Datum
 custodian_configure(PG_FUNCTION_ARGS)
 {
-	configure(cust_need_text(fcinfo, 0, "setting"),
+	configure("custodian.configure()", cust_need_text(fcinfo, 0, "setting"),
 			  cust_need_text(fcinfo, 1, "value"));
 	PG_RETURN_VOID();
 }
@@ -75,7 +76,7 @@ custodian_today(PG_FUNCTION_ARGS)
 Datum
 custodian_pause(PG_FUNCTION_ARGS)
 {
-	configure("paused", "on");
+	configure("custodian.pause()", "paused", "on");
 	PG_RETURN_VOID();
 }
 
@@ -83,7 +84,7 @@ custodian_pause(PG_FUNCTION_ARGS)
 Datum
 custodian_resume(PG_FUNCTION_ARGS)
 {
-	configure("paused", "off");
+	configure("custodian.resume()", "paused", "off");
 	PG_RETURN_VOID();
 }
 
@@ -225,6 +226,7 @@ custodian_create_record_class(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.create_record_class()");
+	cust_book_lock();
 	if (basis)
 		check_word("custody basis", basis, basis_words);
 	if (class_exists(name))
@@ -289,6 +291,7 @@ custodian_set_custody_basis(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.set_custody_basis()");
+	cust_book_lock();
 	if (basis)
 		check_word("custody basis", basis, basis_words);
 	need_class(name);
@@ -554,6 +557,7 @@ custodian_create_rule(PG_FUNCTION_ARGS)
 	CustArgs	args = {0};
 
 	cust_prevent_read_only("custodian.create_rule()");
+	cust_book_lock();
 	rule.name = cust_need_text(fcinfo, 0, "rule");
 	rule.record_class = cust_get_text(fcinfo, 1);
 	rule.basis = cust_need_text(fcinfo, 2, "basis");
@@ -601,6 +605,7 @@ custodian_set_rule_mode(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.set_rule_mode()");
+	cust_book_lock();
 	check_word("mode", mode, mode_words);
 	cust_enter_custodian(&me);
 	SPI_connect();
@@ -743,6 +748,7 @@ custodian_load_law_pack(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.load_law_pack()");
+	cust_book_lock();
 	check_word("mode", mode, mode_words);
 	rules = pack_rules(pack);
 	if (rules == NIL)
@@ -836,6 +842,7 @@ custodian_set_contract_term(PG_FUNCTION_ARGS)
 	CustEvent  *event;
 
 	cust_prevent_read_only("custodian.set_contract_term()");
+	cust_book_lock();
 	if (basis)
 		check_word("custody basis", basis, basis_words);
 	check_period("minimum", minimum);

@@ -214,6 +214,7 @@ SELECT custodian.change_adoption('t', dated_by => 'at');
 SELECT custodian.change_adoption('voucher', dated_by => 'nix');
 SELECT custodian.change_adoption('voucher', rule => 'nix');
 SELECT custodian.change_adoption('voucher', fiscal_year_start => '00-00');
+SELECT custodian.change_adoption('voucher', record_class => '');
 SELECT custodian.change_adoption(NULL);
 SELECT act, relation, detail FROM custodian.audit_event WHERE act = 'change_adoption' ORDER BY xid, seq;
 

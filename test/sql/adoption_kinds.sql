@@ -148,6 +148,17 @@ SELECT custodian.add_record_class('document', 'x', 'random() < 0.5');
 \echo :SQLSTATE
 CREATE FUNCTION moody(text) RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT true';
 SELECT custodian.add_record_class('document', 'x', 'moody(kind)');
+-- The row as a whole, or where it is stored, are nothing to go by.
+CREATE FUNCTION is_odd(document) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1.id % 2 = 1';
+SELECT custodian.add_record_class('document', 'x', 'is_odd(t)');
+\echo :SQLSTATE
+SELECT custodian.add_record_class('document', 'x', 't IS NOT NULL');
+SELECT custodian.add_record_class('document', 'x', 't.tableoid = 1');
+\echo :SQLSTATE
+-- What depends on the session's settings.
+SELECT custodian.add_record_class('document', 'x', 'at > now()');
+\echo :SQLSTATE
+SELECT custodian.add_record_class('document', 'x', 'at::text = kind');
 SELECT custodian.add_record_class('document', 'x', 'nix = 1');
 \echo :SQLSTATE
 SELECT custodian.add_record_class('document', 'x', 'entry.id = 1');

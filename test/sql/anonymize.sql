@@ -222,6 +222,22 @@ SELECT * FROM bill ORDER BY id;
 SELECT relation, action, rows, blocked_by FROM custodian.plan('A') WHERE relation IN ('customer'::regclass, 'bill'::regclass);
 CALL custodian.run();
 
+-- Once the bill may go, the customer goes too; no mark stays behind that has
+-- its key.
+SELECT custodian.create_rule('bills', 'bills', 'own', 'contract_end', '0 days', 'new law', mode => 'governance', effective_from => '2000-01-01') \gset
+CALL custodian.run();
+SELECT count(*) FROM customer;
+SELECT count(*) FROM custodian.anonymized WHERE relation = 'customer'::regclass;
+
+-- Keys of type char(n).
+CREATE TABLE padded (id char(18) PRIMARY KEY, client text NOT NULL, dated date DEFAULT '2010-01-01', name char(10), flag bit(4) DEFAULT '1010');
+CREATE INDEX ON padded (client);
+SELECT custodian.adopt('padded', client => 'client', dated_by => 'dated', record_class => 'personal') \gset
+SELECT custodian.set_technique('padded', 'name', 'constant', 'nobody'), custodian.set_technique('padded', 'flag', 'constant', '0110') \gset
+INSERT INTO padded VALUES ('11010519491231002X', 'B', DEFAULT, '张伟'), ('short', 'B', DEFAULT, '李娜');
+CALL custodian.run(client => 'B');
+SELECT id, name, flag FROM padded ORDER BY id;
+
 -- A hold keeps the clear text, too.
 INSERT INTO person (id, client, name, salary) VALUES (300, 'A', '周杰', 1);
 SELECT custodian.hold('lawsuit', client => 'A') AS hold \gset

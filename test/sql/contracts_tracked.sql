@@ -71,6 +71,12 @@ SELECT ends_on FROM known WHERE contract_key = 'C-4';
 DELETE FROM contract WHERE no IN ('C-1', 'C-4');
 SELECT * FROM known WHERE contract_key IN ('C-1', 'C-4');
 
+-- A key that is known already cannot be given to another contract; the message
+-- does not repeat it.
+UPDATE contract SET no = 'C-1' WHERE no = 'C-3';
+\echo :SQLSTATE
+SELECT no FROM contract WHERE no IN ('C-1', 'C-3');
+
 -- Updates that do not touch the end write no event.
 SELECT count(*) AS events FROM custodian.audit_event \gset
 ALTER TABLE contract ADD note text;
@@ -160,6 +166,18 @@ SELECT custodian.track_contracts('"代理 Contract"', '合同号', 'Client Id', 
 UPDATE "代理 Contract" SET "End""Date" = '2020-02-29';
 SELECT source, contract_key, client_key, ends_on FROM known
 	WHERE source IN ('by_uuid'::regclass, 'composite'::regclass, '"代理 Contract"'::regclass);
+
+-- However a session writes dates and moments, a key is always the same text.
+CREATE TABLE by_date (id timestamptz PRIMARY KEY, client date NOT NULL, ends date);
+SELECT custodian.track_contracts('by_date', 'id', 'client', 'ends');
+SET datestyle = 'SQL, DMY';
+SET TimeZone = 'America/New_York';
+INSERT INTO by_date VALUES ('2020-01-02 03:04:05.6 UTC', '2020-01-02', '2020-01-31');
+SET datestyle = 'ISO, YMD';
+SET TimeZone = 'Asia/Tokyo';
+UPDATE by_date SET ends = '2020-02-29';
+RESET TimeZone;
+SELECT contract_key, client_key, ends_on FROM known WHERE source = 'by_date'::regclass;
 
 -- A partitioned table is followed with all its partitions, also later ones.
 CREATE TABLE parted (id int, year int, client text NOT NULL, ends date, PRIMARY KEY (id, year)) PARTITION BY LIST (year);

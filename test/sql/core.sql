@@ -56,6 +56,8 @@ SELECT custodian.configure('paused', 'maybe');
 SELECT custodian.configure('fiscal_year_start', '02-29');
 SELECT custodian.configure('fiscal_year_start', '13-01');
 SELECT custodian.configure('fiscal_year_start', '04-31');
+-- Nor would the days from 29 on be in every month that a year can begin in.
+SELECT custodian.configure('fiscal_year_start', '12-31');
 SELECT custodian.configure('fiscal_year_start', '4-1');
 SELECT custodian.configure('fiscal_year_start', '04-01 or so');
 SELECT custodian.configure('fiscal_year_start', '+4- 1');

@@ -215,6 +215,23 @@ SELECT custodian.change_adoption('doc', record_class => 'plain', rule => 'contra
 SELECT custodian.create_rule('all own', NULL, 'own', 'row_date', '6 mons', 'law', mode => 'governance', guard => 'none', effective_from => '2000-01-01') \gset
 SELECT id, rule, retain_until, dispose_by, decides, action FROM dates('2024-01-01');
 
+-- The named rule applies whatever the basis that it was made for.
+SELECT custodian.create_rule('archive', NULL, 'appointed', 'row_date', '50 years', 'law', mode => 'governance', guard => 'none', effective_from => '2000-01-01') \gset
+SELECT custodian.change_adoption('doc', rule => 'archive') \gset
+SELECT id, rule, retain_until, decides, action FROM dates('2024-01-01');
+
+--
+-- A return lets a minimum end; it does not make an anchor known.
+--
+SELECT custodian.create_record_class('returned', basis => 'entrusted') \gset
+SELECT custodian.release('doc'), custodian.adopt('doc', client => 'client', dated_by => 'dated', record_class => 'returned') \gset
+SELECT custodian.create_rule('return', 'returned', 'entrusted', 'row_date', '30 years', 'law', ends_on_return => true, mode => 'governance', guard => 'none', effective_from => '2000-01-01') \gset
+INSERT INTO doc (id, client, dated) VALUES (3, 'A', NULL);
+SELECT id, retain_until, action, blocked_by FROM dates('2024-01-01');
+SELECT custodian.confirm_return('A', 'list', returned_on => '2020-03-15') \gset
+SELECT id, retain_until, action, blocked_by FROM dates('2024-01-01');
+DELETE FROM doc WHERE id = 3;
+
 --
 -- Contract terms: a longer minimum, a shorter maximum.
 --
@@ -228,7 +245,8 @@ SELECT id, retain_until, dispose_by FROM dates() WHERE rule = 'terms';
 SELECT custodian.open_contract('C2', 'A'), custodian.end_contract('C2', '2019-12-31') \gset
 SELECT custodian.set_contract_term('C2', 'terms', minimum => '3 years', maximum => '12 years') \gset
 SELECT id, retain_until, dispose_by FROM dates() WHERE rule = 'terms';
--- The basis is that of the contract that ended last.
+-- The basis is that of the contract that ended last, the class's own where it
+-- says nothing.
 SELECT custodian.set_contract_term('C2', 'terms', basis => 'entrusted') \gset
 SELECT DISTINCT basis FROM custodian.plan('A');
 SELECT custodian.set_contract_term('C', 'terms', basis => 'appointed') \gset

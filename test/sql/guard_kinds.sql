@@ -124,6 +124,23 @@ DELETE FROM loose WHERE id = 1;
 UPDATE loose SET id = 10 WHERE id = 1;
 DELETE FROM loose WHERE id = 2;
 SELECT custodian.release_hold(:hold, 'over') \gset
+-- A hold on a table or a class covers rows of nobody as well, and no update
+-- takes a row out of its class.
+INSERT INTO loose VALUES (3, NULL);
+SELECT custodian.hold('inquiry', relation => 'loose') AS hold \gset
+DELETE FROM loose WHERE id = 3;
+\echo :SQLSTATE
+SELECT custodian.release_hold(:hold, 'over') \gset
+SELECT custodian.add_record_class('loose', 'high', 'id >= 10') \gset
+SELECT custodian.hold('inquiry', record_class => 'high') AS hold \gset
+UPDATE loose SET id = 1 WHERE id = 10;
+\echo :SQLSTATE
+-- Nor does a change of the adoption.
+SELECT custodian.add_record_class('loose', 'low', 'true');
+\echo :SQLSTATE
+SELECT custodian.change_adoption('loose', record_class => 'low');
+\echo :SQLSTATE
+SELECT custodian.release_hold(:hold, 'over') \gset
 DELETE FROM loose;
 
 --
@@ -134,30 +151,34 @@ UPDATE head SET dated = '2090-01-01' WHERE id = 3;
 DELETE FROM head WHERE id = 3;
 ALTER TABLE head DROP extra;
 DELETE FROM head WHERE id = 3;
+-- A table on the way that is renamed, or swapped for another.
+DELETE FROM line WHERE id = 10;
+ALTER TABLE head RENAME TO header;
+DELETE FROM line WHERE id = 10;
+ALTER TABLE header RENAME TO head;
 -- A rule that changes, a class that changes, in this session or another.
 SELECT custodian.create_rule('r', 'r', 'own', 'row_date', '0 days', 'law', mode => 'governance', effective_from => '2000-01-01') \gset
-UPDATE head SET dated = '2020-01-01' WHERE id = 3;
+INSERT INTO head VALUES (4, 'B', '2020-01-01');
 BEGIN;
-DELETE FROM head WHERE id = 3;
+DELETE FROM head WHERE id = 4;
 ROLLBACK;
 SELECT custodian.create_rule('r', 'r', 'own', 'row_date', '1000 years', 'law', mode => 'governance', effective_from => '2000-01-01') \gset
-DELETE FROM head WHERE id = 3;
+DELETE FROM head WHERE id = 4;
 SELECT custodian.create_rule('r', 'r', 'own', 'row_date', '0 days', 'law', mode => 'governance', effective_from => '2000-01-01') \gset
 -- A change that is rolled back leaves nothing behind.
 BEGIN;
 SELECT custodian.create_rule('r', 'r', 'own', 'row_date', '1000 years', 'law', mode => 'governance', effective_from => '2000-01-01') \gset
 SAVEPOINT s;
-DELETE FROM head WHERE id = 3;
+DELETE FROM head WHERE id = 4;
 ROLLBACK TO s;
 ROLLBACK;
 BEGIN;
-DELETE FROM head WHERE id = 3;
+DELETE FROM head WHERE id = 4;
 ROLLBACK;
 -- A predicate decides row by row.
 SELECT custodian.create_record_class('strict', basis => 'own') \gset
 SELECT custodian.create_rule('strict', 'strict', 'own', 'permanent', NULL, 'law', disposition => 'keep', guard => 'update', mode => 'governance', effective_from => '2000-01-01') \gset
 SELECT custodian.add_record_class('line', 'strict', 'n > 0') \gset
-UPDATE line SET dated = '2010-01-01';
 UPDATE line SET n = 1 WHERE id = 20;
 UPDATE line SET n = 0 WHERE id = 20;
 \echo :SQLSTATE

@@ -156,6 +156,10 @@ SELECT custodian.create_rule('tight', 'voucher', 'own', 'permanent', NULL, 'law'
 SELECT custodian.create_rule('tight', 'voucher', 'own', 'row_date', '100 years', 'law', guard => 'update');
 SELECT version, record_class, basis, anchor, minimum, maximum, disposition, mode, guard FROM rules WHERE rule = 'tight';
 
+-- The audit says which mode each version has.
+SELECT detail ->> 'rule' AS rule, detail ->> 'version' AS version, detail ->> 'mode' AS mode
+	FROM custodian.audit_event WHERE act = 'create_rule' AND detail ->> 'rule' IN ('voucher 30', 'tight') ORDER BY xid, seq;
+
 -- Nor is a class taken out from under it by another custody basis, its own or
 -- that of a contract.
 SELECT custodian.create_record_class('locked', basis => 'own');

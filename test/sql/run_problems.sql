@@ -148,6 +148,16 @@ SELECT custodian.end_contract('seven', '2015-12-31') \gset
 CALL custodian.run();
 SELECT count(*) FROM a_first;
 
+-- Upper and lower case of a uuid are one value, but only one is its text.
+CREATE TABLE by_uuid (id int PRIMARY KEY, client uuid UNIQUE);
+SELECT own('by_uuid'), custodian.adopt('by_uuid', client => 'client', record_class => 'by_uuid') \gset
+SELECT custodian.create_rule('by_uuid', 'by_uuid', 'own', 'contract_end', '0 days', 'law', mode => 'governance', effective_from => '2000-01-01') \gset
+SELECT custodian.open_contract('lower', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11') \gset
+SELECT custodian.open_contract('upper', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'), custodian.end_contract('upper', '2015-12-31') \gset
+INSERT INTO by_uuid VALUES (1, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11');
+CALL custodian.run();
+SELECT count(*) FROM by_uuid;
+
 --
 -- A client's key of several columns, with whatever characters.
 --
@@ -216,6 +226,51 @@ INSERT INTO scan VALUES (3, 1, '2010-01-01'), (4, 2, '2090-01-01');
 CALL custodian.run();
 SELECT tableoid::regclass, id FROM paper ORDER BY 2;
 SELECT relation, sum(rows) FROM custodian.audit_event WHERE act = 'destroy' AND relation ~ 'paper|scan' GROUP BY 1;
+
+--
+-- A foreign key to a single partition, or to a child by inheritance, holds the
+-- row as well as one to the table at the top.
+--
+INSERT INTO entry VALUES (1, 1, '2009-06-01', 'held by a note'), (2, 1, '2010-06-01', 'free');
+INSERT INTO scan VALUES (5, 1, '2010-01-01');
+CREATE TABLE entry_note (id int PRIMARY KEY, entry bigint, at timestamptz, FOREIGN KEY (entry, at) REFERENCES entry_2009 ON DELETE CASCADE);
+CREATE TABLE scan_note (id int PRIMARY KEY, scan int REFERENCES scan ON DELETE CASCADE);
+INSERT INTO entry_note SELECT 1, id, at FROM entry_2009;
+INSERT INTO scan_note VALUES (1, 5);
+SELECT relation, action, rows, blocked_by FROM custodian.plan('1') WHERE relation IN ('entry'::regclass, 'paper'::regclass) AND action <> 'keep'
+	OR blocked_by ~ 'note';
+CALL custodian.run();
+SELECT (SELECT count(*) FROM entry_note) AS entry_notes, (SELECT count(*) FROM scan_note) AS scan_notes;
+DROP TABLE entry_note, scan_note;
+CALL custodian.run();
+SELECT (SELECT count(*) FROM entry WHERE id <= 2) AS entries, (SELECT count(*) FROM scan WHERE id = 5) AS scans;
+
+--
+-- Deferred foreign keys, also from tables that come later in the order.
+--
+CREATE TABLE d_parent (LIKE a_first INCLUDING ALL);
+CREATE TABLE d_child (id int PRIMARY KEY, parent int REFERENCES d_parent DEFERRABLE INITIALLY DEFERRED, at date DEFAULT '2010-01-01');
+CREATE INDEX ON d_child (parent);
+SELECT own('d_parent'), custodian.adopt('d_parent', client => 'client', dated_by => 'at', record_class => 'd_parent') \gset
+SELECT custodian.adopt('d_child', via => 'parent', dated_by => 'at', record_class => 'd_parent') \gset
+INSERT INTO d_parent VALUES (1, 1), (2, 2);
+INSERT INTO d_child VALUES (1, 1);
+CALL custodian.run();
+SELECT * FROM last_run;
+SELECT (SELECT count(*) FROM d_parent) AS parents, (SELECT count(*) FROM d_child) AS children;
+
+--
+-- Keys of type char(n), whose casts cut silently where one is not careful.
+--
+CREATE TABLE padded (id char(18) PRIMARY KEY, client char(6) NOT NULL, name text, at date DEFAULT '2010-01-01');
+CREATE INDEX ON padded (client);
+SELECT own('padded'), custodian.adopt('padded', client => 'client', dated_by => 'at', record_class => 'padded') \gset
+SELECT custodian.open_contract('padded', 'AB1'), custodian.end_contract('padded', '2015-12-31') \gset
+INSERT INTO padded VALUES ('11010519491231002X', 'AB1', 'x'), ('short', 'AB1', 'y'), ('other', 'AB12', 'z');
+SELECT rule, action FROM custodian.explain('padded', 'short');
+SELECT relation, action, rows FROM custodian.plan('AB1');
+CALL custodian.run();
+SELECT id, client FROM padded;
 
 --
 -- A table with every kind of column.

@@ -60,7 +60,7 @@ as_owner(<<"SQL");
 CREATE SEQUENCE was_here;
 CREATE SEQUENCE superuser_was_here;
 CREATE TABLE loot (place text, attempt text, who name, outcome text);
-CREATE TABLE sprung (place text, who name);
+CREATE TABLE sprung (place text, who name, login name);
 CREATE TABLE deferred (id integer);
 
 CREATE FUNCTION evil(place text) RETURNS boolean LANGUAGE plpgsql AS \$\$
@@ -74,7 +74,7 @@ BEGIN
 		PERFORM pg_catalog.nextval('public.superuser_was_here');
 		INSERT INTO public.loot VALUES (place, 'as superuser', current_user, 'succeeded');
 	END IF;
-	INSERT INTO public.sprung VALUES (place, current_user);
+	INSERT INTO public.sprung VALUES (place, current_user, session_user);
 	IF EXISTS (SELECT FROM public.loot AS l WHERE l.place OPERATOR(pg_catalog.=) evil.place) THEN
 		RETURN true;
 	END IF;
@@ -103,7 +103,7 @@ BEGIN
 		'CREATE FUNCTION custodian.pwned() RETURNS integer LANGUAGE sql AS ''SELECT 1''',
 		'CREATE TEMP TABLE pwned (id integer)',
 		'DECLARE pwned CURSOR WITH HOLD FOR SELECT public.evil(''held cursor'')',
-		'INSERT INTO public.deferred VALUES (1)',
+		'SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.deferred VALUES (1)',
 		'LISTEN pwned',
 		'SELECT pg_catalog.pg_read_file(''PG_VERSION'')',
 		'COPY public.loot TO PROGRAM ''true'''
@@ -190,7 +190,9 @@ CREATE TABLE contract (id text PRIMARY KEY, client_id integer NOT NULL, ends_on 
 CREATE TABLE voucher (id key PRIMARY KEY, client_id key NOT NULL, kind kind, day day);
 CREATE INDEX ON voucher (client_id);
 CREATE INDEX ON voucher (evil_index(id));
-CREATE TABLE line (id integer PRIMARY KEY, voucher_id key DEFAULT 1 REFERENCES voucher ON DELETE SET NULL);
+CREATE TABLE line (id integer PRIMARY KEY, client_id integer NOT NULL,
+	voucher_id key REFERENCES voucher ON DELETE SET NULL);
+CREATE INDEX ON line (client_id);
 CREATE INDEX ON line (voucher_id);
 CREATE TABLE person (id kind PRIMARY KEY, client_id integer NOT NULL, name text, label label,
 	twice text GENERATED ALWAYS AS (CASE WHEN evil_condition('generated column') THEN name END) STORED,
@@ -214,7 +216,7 @@ INSERT INTO client VALUES (1), (2);
 INSERT INTO contract VALUES ('1', 1, '2020-12-31');
 INSERT INTO voucher SELECT n, 1, 'a', pg_catalog.date '2020-01-01' FROM generate_series(1, 3) AS n;
 INSERT INTO voucher VALUES (11, 2, 'a', pg_catalog.date '2020-01-01');
-INSERT INTO line VALUES (1, 1);
+INSERT INTO line VALUES (1, 1, 1);
 INSERT INTO person VALUES ('a', 1, 'Li');
 INSERT INTO ruled VALUES (1, 1);
 INSERT INTO later VALUES (1, 1);
@@ -268,7 +270,7 @@ for my $call (
 	q{adopt('voucher', client => 'client_id', dated_by => 'day', record_class => 'books')},
 	q{create_record_class('kept', basis => 'own')},
 	q{create_rule('kept', 'kept', 'own', 'contract_end', '100 years', 'test', mode => 'governance')},
-	q{adopt('line', via => 'voucher_id', record_class => 'kept')},
+	q{adopt('line', client => 'client_id', record_class => 'kept')},
 	q{adopt('person', client => 'client_id', record_class => 'people')},
 	q{adopt('ruled', client => 'client_id', record_class => 'rest')},
 	q{adopt('later', client => 'client_id', record_class => 'rest')},
@@ -322,16 +324,11 @@ is( $node->safe_psql('postgres', q{SELECT name, label FROM public.person}),
 	q{x', label = (SELECT 'pwned')|nobody}, 'a constant is no more than a value');
 
 # With a role set: RESET ROLE would lead back to the superuser.
-($rc, $stdout, $stderr) = $node->psql('postgres', <<"SQL");
-DELETE FROM public.loot;
-INSERT INTO public.voucher SELECT n, 1, 'a', '2020-01-01' FROM generate_series(1, 3) AS n;
-DELETE FROM public.loot;
-ALTER SEQUENCE public.superuser_was_here RESTART;
-SET ROLE operator;
-CALL custodian.run();
-SELECT current_user;
-SQL
-like($stdout, qr/^operator$/m, 'the role is still set');
+as_owner(q{INSERT INTO voucher SELECT n, 1, 'a', pg_catalog.date '2020-01-01' FROM generate_series(1, 3) AS n;
+	TRUNCATE loot; ALTER SEQUENCE superuser_was_here RESTART});
+($rc, $stdout, $stderr) =
+  $node->psql('postgres', 'SET ROLE operator; CALL custodian.run(); SELECT current_user');
+is($stdout, 'operator', 'the role is still set');
 check_nothing_gained('run under SET ROLE');
 
 # The operator, who is nobody else.
@@ -355,14 +352,145 @@ is($rc, 0, 'the application may see plans') or diag($stderr);
 check_nothing_gained('plan for the application');
 
 # --------------------------------------------- each trap was really set off
-is( $node->safe_psql('postgres', q{SELECT place FROM public.sprung WHERE who = 'owner' GROUP BY 1 ORDER BY 1}),
+# (not counting what the owner did in sessions of its own)
+is( $node->safe_psql('postgres',
+		q{SELECT place FROM public.sprung WHERE who = 'owner' AND login <> 'owner' GROUP BY 1 ORDER BY 1}),
 	join("\n", sort(
 		map({ "$_ on voucher" } 'BEFORE DELETE ROW', 'AFTER DELETE ROW', 'BEFORE DELETE STATEMENT',
 			'AFTER DELETE STATEMENT'),
-		'BEFORE UPDATE ROW on line', 'BEFORE UPDATE ROW on person', 'AFTER UPDATE ROW on person',
-		'cast from text', 'cast to text', 'check constraint', 'domain of an anonymized column',
-		'domain of the client key', 'domain of the date', 'ended_when', 'generated column',
-		'index', 'predicate', 'rule')),
+		'AFTER DELETE ROW on later', 'BEFORE UPDATE ROW on line', 'BEFORE UPDATE ROW on person',
+		'AFTER UPDATE ROW on person', 'cast from text', 'cast to text', 'check constraint',
+		'domain of an anonymized column', 'domain of the client key', 'ended_when',
+		'generated column', 'index', 'predicate', 'rule')),
 	'each trap was set off, as the owner of the table; no name in public took the place of a built-in one');
 
+# ------------------------------------------------ rows that must not go with
+# A trap inside the statement that destroys deletes a row that is retained, or
+# held, or another one of those that are due: none goes without guard and audit.
+as_owner(<<'SQL');
+CREATE FUNCTION strike() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('app.armed', true) = 'on' THEN
+		BEGIN
+			DELETE FROM public.doc WHERE id = 11;
+		EXCEPTION WHEN OTHERS THEN
+			INSERT INTO public.loot VALUES ('strike', 'DELETE', current_user, SQLSTATE);
+		END;
+	END IF;
+	RETURN true;
+END $$;
+CREATE FUNCTION strike_trigger() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN PERFORM public.strike(); RETURN old; END';
+CREATE FUNCTION strike_condition(id integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS
+	'BEGIN RETURN public.strike(); END';
+CREATE TABLE doc (id integer PRIMARY KEY, client_id integer NOT NULL);
+CREATE INDEX ON doc (client_id);
+INSERT INTO doc VALUES (1, 1), (2, 1), (11, 2);
+SQL
+$node->safe_psql('postgres', <<'SQL');
+SELECT custodian.adopt('doc', client => 'client_id', record_class => 'rest');
+SELECT custodian.add_record_class('doc', 'kept', 'NOT strike_condition(id)');
+SELECT custodian.open_contract('always', '2');
+SQL
+as_owner('TRUNCATE loot');
+($rc, $stdout, $stderr) = $node->psql('postgres', 'SET app.armed = on; CALL custodian.run()');
+is($node->safe_psql('postgres', 'SELECT id FROM doc ORDER BY 1'), '11',
+	'a condition cannot smuggle a retained row out along with the others');
+like($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT outcome, ' ') FROM loot WHERE place = 'strike'}),
+	qr/^RC00\d$/, 'its attempt met the guard');
+as_owner(<<'SQL');
+INSERT INTO doc VALUES (1, 1), (2, 1);
+CREATE TRIGGER strike BEFORE DELETE ON doc FOR EACH ROW WHEN (old.id < 10) EXECUTE FUNCTION strike_trigger();
+TRUNCATE loot;
+SQL
+($rc, $stdout, $stderr) = $node->psql('postgres', 'SET app.armed = on; CALL custodian.run()');
+is($node->safe_psql('postgres', 'SELECT id FROM doc ORDER BY 1'), '11', 'nor can a trigger');
+is( $node->safe_psql('postgres',
+		q{SELECT sum(rows) FROM custodian.audit_event WHERE act = 'destroy' AND relation = 'public.doc'}),
+	'4', 'the audit has the rows that went');
+is($node->safe_psql('postgres', 'SELECT sum(problems) FROM custodian.verify()'), '0', 'and verifies');
+
+# --------------------------------------------- what a failure gives away
+# The text of an error may quote a row; it stays out of log, audit and warning.
+as_owner(<<'SQL');
+CREATE TABLE talk (id integer PRIMARY KEY, client_id integer NOT NULL, name text);
+CREATE INDEX ON talk (client_id);
+CREATE FUNCTION talk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'no: %', old.name USING DETAIL = old.name, HINT = old.name, CONSTRAINT = old.name,
+		TABLE = old.name, COLUMN = old.name, ERRCODE = 'XX123';
+END $$;
+CREATE TRIGGER talk BEFORE DELETE ON talk FOR EACH ROW EXECUTE FUNCTION talk();
+INSERT INTO talk VALUES (1, 1, 'Li Lei 13800000000');
+SQL
+$node->safe_psql('postgres', q{SELECT custodian.adopt('talk', client => 'client_id', record_class => 'rest')});
+($rc, $stdout, $stderr) = $node->psql('postgres', 'CALL custodian.run()');
+is($rc, 0, 'a trigger that fails does not fail the run');
+like($stderr, qr/WARNING:  1 steps failed/, 'but the caller is warned');
+unlike($stderr, qr/Li Lei/, 'the warning does not quote the row');
+my $last = $node->safe_psql('postgres', 'SELECT last_problem FROM custodian.run_log ORDER BY run_no DESC LIMIT 1');
+like($last, qr/^SQLSTATE XX123 in public\.talk/, 'the log has code and table');
+unlike($last, qr/Li Lei/, 'the log does not quote the row');
+is( $node->safe_psql('postgres',
+		q{SELECT count(*) FROM custodian.audit WHERE position('Li Lei'::bytea IN entry) > 0}),
+	'0', 'nor does the audit');
+as_owner('DROP TRIGGER talk ON talk');
+
+# ------------------------------------------------ what nobody may do at all
+my %denied = (
+	owner => [
+		'SELECT FROM custodian.client', 'SELECT FROM custodian.audit', 'SELECT FROM custodian.client_secret',
+		'SELECT FROM custodian.rule', 'SELECT custodian.pause()', q{SELECT custodian.hold('x', client => '1')},
+		q{SELECT custodian.release('voucher')}, 'CALL custodian.run()', 'SELECT custodian.verify()',
+		q{SELECT custodian.plan('1')}, q{SELECT custodian.grant_duty('owner', 'officer')},
+		'CREATE TRIGGER mine BEFORE TRUNCATE ON line EXECUTE FUNCTION custodian.guard_truncate()',
+		'CREATE TABLE custodian.mine (id integer)', 'DROP EXTENSION custodian',
+		'ALTER EXTENSION custodian ADD TABLE line', 'DROP EVENT TRIGGER custodian_refuse_rewrite' ],
+	app => [
+		'SELECT FROM custodian.client', 'INSERT INTO custodian.rule SELECT * FROM custodian.rule',
+		q{SELECT custodian.hold('x', client => '1')}, 'SELECT custodian.release_hold(1, $$x$$)',
+		'SELECT custodian.pause()', 'CALL custodian.run()', q{SELECT custodian.release('voucher')},
+		q{SELECT custodian.create_rule('x', NULL, 'own', 'row_date', '1 day', 'x')} ],
+	operator => [
+		q{SELECT custodian.adopt('client', client => 'id')}, q{SELECT custodian.hold('x', client => '1')},
+		'SELECT FROM custodian.client', 'SELECT FROM custodian.client_secret', 'DELETE FROM custodian.hold',
+		'UPDATE custodian.run_log SET state = $$finished$$' ],
+	officer => [
+		'SELECT FROM custodian.client_secret', 'INSERT INTO custodian.rule SELECT * FROM custodian.rule',
+		'DELETE FROM custodian.hold', 'CALL custodian.run()', 'DELETE FROM custodian.audit',
+		q{SELECT custodian.grant_duty('officer', 'operator')},
+		# tables that the officer does not own
+		q{SELECT custodian.adopt('client', client => 'id')}, q{SELECT custodian.release('voucher')},
+		q{SELECT custodian.change_adoption('voucher', record_class => 'kept')},
+		q{SELECT custodian.add_record_class('voucher', 'kept', 'true')},
+		q{SELECT custodian.set_technique('voucher', 'kind', 'null')},
+		q{SELECT custodian.track_contracts('client', 'id', 'id', 'id')},
+		q{SELECT custodian.untrack_contracts('contract')} ],
+	auditor => [
+		'SELECT FROM custodian.client_secret', 'SELECT custodian.pause()', 'DELETE FROM custodian.audit',
+		'INSERT INTO custodian.audit SELECT * FROM custodian.audit', 'CALL custodian.run()' ]);
+for my $role (sort keys %denied)
+{
+	for my $sql (@{ $denied{$role} })
+	{
+		($rc, $stdout, $stderr) = as_role($role, "\\set VERBOSITY verbose\n$sql");
+		like($stderr, qr/ERROR:  42501: /, "$role may not: $sql");
+	}
+}
+# what the auditor is there for
+($rc, $stdout, $stderr) = as_role('auditor',
+	'SELECT sum(problems) FROM custodian.verify(); SELECT count(*) > 0 FROM custodian.audit_event');
+is($stdout, "0\nt", 'the auditor may verify and read') or diag($stderr);
+
+# Superusers are told as well, by the access method and the guard.
+for my $sql ('UPDATE custodian.audit SET seq = 0', 'DELETE FROM custodian.audit', 'TRUNCATE custodian.audit',
+	'SET session_replication_role = replica; DELETE FROM custodian.audit',
+	'ALTER TABLE custodian.audit SET ACCESS METHOD heap', 'ALTER TABLE custodian.audit ALTER COLUMN seq TYPE bigint')
+{
+	($rc, $stdout, $stderr) = $node->psql('postgres', $sql);
+	isnt($rc, 0, "nobody may: $sql");
+	is($node->safe_psql('postgres', 'SELECT sum(problems) FROM custodian.verify()'), '0', 'the audit is as it was');
+}
+
+$node->stop;
 done_testing();
