@@ -178,6 +178,19 @@ cust_technique_sql(Oid relid, const char *column, const char *technique,
 	return psprintf("%s = (%s)::%s", name, digest, cust_type_name(type));
 }
 
+/* The column's type with its modifier: numeric(12,2). */
+static char *
+column_type_name(Oid relid, const char *column)
+{
+	Oid			type,
+				collation;
+	int32		typmod;
+
+	get_atttypetypmodcoll(relid, get_attnum(relid, column), &type, &typmod, &collation);
+	return format_type_extended(type, typmod,
+								FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
 /*
  * cust_technique_done_sql
  *		Condition that the column of t looks as the technique leaves it.
@@ -189,14 +202,13 @@ cust_technique_done_sql(Oid relid, const char *column, const char *technique,
 						const char *value)
 {
 	const char *name = quote_identifier(column);
-	Oid			type = cust_column_type(relid, column);
 
 	if (strcmp(technique, "null") == 0)
 		return psprintf("t.%s IS NULL", name);
 	if (strcmp(technique, "constant") == 0)
 		return psprintf("(t.%s)::pg_catalog.text IS NOT DISTINCT FROM "
 						"((%s::%s)::pg_catalog.text)", name, quote_literal_cstr(value),
-						cust_type_name(type));
+						column_type_name(relid, column));
 	return psprintf("t.%s IS NULL OR "
 					"(t.%s)::pg_catalog.text OPERATOR(pg_catalog.~) '^[0-9a-f-]{%d,} *$'",
 					name, name, DIGEST_CHARS_LEAST);

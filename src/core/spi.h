@@ -25,7 +25,7 @@ extern void cust_enter_owner(CustIdentity *saved, Oid owner);
 extern void cust_leave(const CustIdentity *saved);
 
 /* Arguments of one statement, gathered one by one. */
-#define CUST_MAX_ARGS 24
+#define CUST_MAX_ARGS 200
 typedef struct CustArgs
 {
 	int			n;

@@ -812,6 +812,8 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 	}
 	scope.relid = batch->relid;
 	scope.client_nos = cust_clients_claim(batch->client_nos);
+	result->skipped = cust_client_count(scope.client_nos) <
+		cust_client_count(batch->client_nos);
 	lock_tables(batch);
 
 	book = cust_book_open(cust_today());
@@ -845,24 +847,45 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 	}
 }
 
+/* Is there a constraint of this name? */
+static bool
+is_constraint(const char *name)
+{
+	CustIdentity me;
+	CustArgs	args = {0};
+	bool		found;
+
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_arg_text(&args, name);
+	found = cust_sql_one("SELECT FROM pg_constraint WHERE conname = $1::name", &args);
+	SPI_finish();
+	cust_leave(&me);
+	return found;
+}
+
 /* Say that a batch failed, where and with which code; not what it said. */
 static char *
 report_problem(const CustBatch *batch, const ErrorData *error)
 {
 	CustEvent  *event = cust_event("problem");
+	const char *constraint = error->constraint_name;
 	char	   *relname = cust_relation_exists(batch->relid) ?
 		cust_relation_name(batch->relid) : psprintf("%u", batch->relid);
 
+	/* a trigger may put anything there: only what is a constraint's name */
+	if (constraint && !is_constraint(constraint))
+		constraint = NULL;
 	if (cust_relation_exists(batch->relid))
 		cust_event_relation(event, batch->relid);
 	cust_event_int(event, "run", batch->run_no);
 	cust_event_name(event, "disposition", batch->disposition);
 	cust_event_name(event, "sqlstate", unpack_sql_state(error->sqlerrcode));
-	cust_event_name(event, "constraint", error->constraint_name);
+	cust_event_name(event, "constraint", constraint);
 	cust_event_write(event);
 	return psprintf("SQLSTATE %s in %s%s%s", unpack_sql_state(error->sqlerrcode),
-					relname, error->constraint_name ? ", constraint " : "",
-					error->constraint_name ? quote_identifier(error->constraint_name) : "");
+					relname, constraint ? ", constraint " : "",
+					constraint ? quote_identifier(constraint) : "");
 }
 
 /* Is this an error that ends the run, not the batch: cancel, shutdown, memory? */

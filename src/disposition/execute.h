@@ -38,6 +38,7 @@ typedef struct CustBatchResult
 	int64		rows;
 	bool		more;			/* the limit was reached: there may be more */
 	bool		referenced;		/* trusting was wrong; nothing was done */
+	bool		skipped;		/* some clients could not be claimed */
 	bool		paused;			/* somebody called pause() */
 	bool		shut_out;		/* holds or rules are being changed: come back later */
 	char	   *problem;		/* SQLSTATE and place, where it failed */

@@ -3,9 +3,10 @@
  *	  What would be done, and why.
  *
  * A plan asks every adopted table once for each part: the conditions are the
- * execution's, only that the rows are counted by what keeps them.  Where a
- * row would go but for rows that refer to it, the plan has to know whether
- * those go too; it asks the same condition of them, down the foreign keys.
+ * execution's, only that the rows are counted by what keeps them.  Where a row
+ * would go but for rows that refer to it, the plan has to know which of those
+ * go before: it fetches their keys, children first, as the execution does the
+ * rows, and asks whether any other row refers.
  */
 #include "postgres.h"
 
@@ -31,6 +32,9 @@ PG_FUNCTION_INFO_V1(custodian_plan);
 PG_FUNCTION_INFO_V1(custodian_plan_due);
 PG_FUNCTION_INFO_V1(custodian_plan_digest);
 
+/* Clients that plan_due() takes at a time: the keys of their rows fit in memory. */
+#define PLAN_GROUP 100
+
 /* What becomes of a row; the codes that the plan's statement gives. */
 typedef enum Fate
 {
@@ -48,57 +52,189 @@ typedef enum Fate
 	FATE_REFERENCED				/* + index of the foreign key */
 } Fate;
 
-/* How deep a table's references to itself are followed when planning. */
-#define SELF_REFERENCE_DEPTH 6
+/* Keys of the rows of one table that would go. */
+typedef struct Going
+{
+	Oid			relid;
+	ArrayType  *keys;			/* text[] of key arrays as text */
+	int			count;
+} Going;
+
+/* What one plan is made of. */
+typedef struct Planning
+{
+	const CustBook *book;
+	List	   *steps;
+	List	   *parts;
+	CustArgs	facts;			/* parameters 1 to 10 */
+	List	   *going;			/* of Going, those that were asked for */
+} Planning;
+
+/* First parameter after the facts: the going rows of each inbound key. */
+#define GOING_PARAM 11
+
+static Going *going_rows(Planning *planning, Oid relid);
 
 /*
  * stays_sql
- *		Some row that refers to t by this key will not be destroyed.
+ *		Some row that refers to t by this key is not among those that go.
  */
 static char *
-stays_sql(const CustBook *book, List *steps, List *parts,
-		  const CustStep *parent, const CustForeignKey *fk, int depth)
+stays_sql(const Planning *planning, const CustStep *parent, const CustForeignKey *fk,
+		  int param)
 {
-	CustStep   *child = cust_step_of(steps, fk->adopted);
-	StringInfoData buf;
-	ListCell   *cell,
-			   *inner;
+	CustStep   *child = cust_step_of(planning->steps, fk->adopted);
 
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "EXISTS (SELECT FROM %s AS c WHERE %s",
-					 cust_relation_name(fk->child), cust_references_sql(fk, parent));
-	foreach(cell, parts)
+	return psprintf("EXISTS (SELECT FROM %s AS c WHERE %s AND NOT "
+					"(%s)::pg_catalog.text = ANY ($%d))",
+					cust_relation_name(fk->child), cust_references_sql(fk, parent),
+					child->row_key ? cust_row_key_sql(child->row_key, "c") :
+					"NULL::pg_catalog.text[]", param);
+}
+
+/* The facts, then the keys that go of the child of each inbound key. */
+static CustArgs
+step_args(Planning *planning, const CustStep *step)
+{
+	CustArgs	args = planning->facts;
+	ListCell   *cell;
+
+	foreach(cell, step->inbound)
+	{
+		CustForeignKey *fk = lfirst(cell);
+		Going	   *going = going_rows(planning, fk->adopted);
+
+		cust_arg(&args, TEXTARRAYOID, PointerGetDatum(going->keys), false);
+	}
+	return args;
+}
+
+/* Run a query that gives keys as text, as the table's owner; add to a list. */
+static List *
+fetch_keys(const CustStep *step, const char *sql, CustArgs *args, List *keys)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CustIdentity me;
+	uint64		n;
+	MemoryContext old;
+
+	cust_enter_owner(&me, step->adoption->owner);
+	SPI_connect();
+	n = cust_sql_limit(sql, args, SPI_OK_SELECT, true, 0);
+	old = MemoryContextSwitchTo(context);
+	for (uint64 i = 0; i < n; i++)
+		keys = lappend(keys, cstring_to_text(cust_str(i, 1)));
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	cust_leave(&me);
+	return keys;
+}
+
+static void
+set_keys(Going *going, List *keys)
+{
+	Datum	   *datums = palloc(sizeof(Datum) * Max(list_length(keys), 1));
+	ListCell   *cell;
+
+	foreach(cell, keys)
+		datums[foreach_current_index(cell)] = PointerGetDatum(lfirst(cell));
+	going->count = list_length(keys);
+	going->keys = construct_array(datums, going->count, TEXTOID, -1, false, TYPALIGN_INT);
+	pfree(datums);
+}
+
+/*
+ * drop_referenced
+ *		Of a table that refers to itself, only rows go to which no row that
+ *		stays refers; what stays by that keeps others in turn.
+ */
+static void
+drop_referenced(Planning *planning, const CustStep *step, Going *going,
+				const CustForeignKey *fk)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT (%s)::pg_catalog.text FROM %s AS t "
+					 "WHERE (%s)::pg_catalog.text = ANY ($1) AND NOT %s",
+					 cust_row_key_sql(step->row_key, "t"), step->adoption->relname,
+					 cust_row_key_sql(step->row_key, "t"),
+					 stays_sql(planning, step, fk, 1));
+	for (;;)
+	{
+		int			before = going->count;
+		CustArgs	args = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		cust_arg(&args, TEXTARRAYOID, PointerGetDatum(going->keys), false);
+		set_keys(going, fetch_keys(step, sql.data, &args, NIL));
+		if (going->count == before)
+			break;
+	}
+}
+
+/*
+ * going_rows
+ *		Keys of the rows of a table that would go, found when first asked for.
+ */
+static Going *
+going_rows(Planning *planning, Oid relid)
+{
+	Going	   *going;
+	CustStep   *step = cust_step_of(planning->steps, relid);
+	CustArgs	args;
+	List	   *keys = NIL;
+	ListCell   *cell;
+
+	foreach(cell, planning->going)
+	{
+		going = lfirst(cell);
+		if (going->relid == relid)
+			return going;
+	}
+	going = palloc0(sizeof(Going));
+	going->relid = relid;
+	set_keys(going, NIL);
+	/* entered before its children are asked: a circle finds nothing that goes */
+	planning->going = lappend(planning->going, going);
+	if (step == NULL || step->blocked)
+		return going;
+
+	args = step_args(planning, step);
+	foreach(cell, planning->parts)
 	{
 		CustPart   *part = lfirst(cell);
+		StringInfoData sql;
 		char	   *due;
+		ListCell   *inner;
 
-		if (part->adoption != child->adoption || cust_part_block(child, part))
+		if (part->adoption != step->adoption || cust_part_block(step, part))
 			continue;
-		due = cust_due_sql(book, child, part, "destroy");
-		appendStringInfo(&buf, " AND NOT EXISTS (SELECT FROM (SELECT c.*) AS t, %s WHERE %s",
-						 cust_from_sql(child, due), due);
-		foreach(inner, child->inbound)
-		{
-			CustForeignKey *below = lfirst(inner);
-
-			if (below->adopted == child->adoption->relid && depth >= SELF_REFERENCE_DEPTH)
-				continue;
-			appendStringInfo(&buf, " AND NOT %s",
-							 stays_sql(book, steps, parts, child, below,
-									   below->adopted == child->adoption->relid ?
-									   depth + 1 : depth));
-		}
-		appendStringInfoChar(&buf, ')');
+		due = cust_due_sql(planning->book, step, part, "destroy");
+		initStringInfo(&sql);
+		appendStringInfo(&sql, "SELECT (%s)::pg_catalog.text FROM %s AS t, %s WHERE %s",
+						 cust_row_key_sql(step->row_key, "t"), step->adoption->relname,
+						 cust_from_sql(step, due), due);
+		foreach(inner, step->inbound)
+			if (((CustForeignKey *) lfirst(inner))->adopted != relid)
+				appendStringInfo(&sql, " AND NOT %s",
+								 stays_sql(planning, step, lfirst(inner),
+										   GOING_PARAM + foreach_current_index(inner)));
+		keys = fetch_keys(step, sql.data, &args, keys);
 	}
-	appendStringInfoChar(&buf, ')');
-	return buf.data;
+	set_keys(going, keys);
+	foreach(cell, step->inbound)
+		if (((CustForeignKey *) lfirst(cell))->adopted == relid)
+			drop_referenced(planning, step, going, lfirst(cell));
+	return going;
 }
 
 /* The statement that counts a part's rows (those that pass a filter) by fate. */
 static char *
-part_sql(const CustBook *book, List *steps, List *parts, const CustStep *step,
-		 const CustPart *part, const char *filter)
+part_sql(const Planning *planning, const CustStep *step, const CustPart *part,
+		 const char *filter)
 {
+	const CustBook *book = planning->book;
 	StringInfoData buf;
 	ListCell   *cell;
 	char	   *block = cust_part_block(step, part);
@@ -132,7 +268,8 @@ part_sql(const CustBook *book, List *steps, List *parts, const CustStep *step,
 						 cust_disposition_sql(book, part, "destroy"), FATE_KEEP);
 		foreach(cell, step->inbound)
 			appendStringInfo(&buf, " WHEN %s THEN %d",
-							 stays_sql(book, steps, parts, step, lfirst(cell), 1),
+							 stays_sql(planning, step, lfirst(cell),
+									   GOING_PARAM + foreach_current_index(cell)),
 							 FATE_REFERENCED + foreach_current_index(cell));
 		appendStringInfo(&buf, " ELSE %d", FATE_DESTROY);
 	}
@@ -311,10 +448,11 @@ cut_off_line(const CustStep *step, const CustPart *part)
 
 /* Lines of one part, added to a list in the current context. */
 static List *
-plan_part(List *lines, const CustBook *book, List *steps, List *parts,
-		  const CustStep *step, const CustPart *part, CustArgs *args,
-		  const char *filter)
+plan_part(Planning *planning, List *lines, const CustStep *step,
+		  const CustPart *part, ArrayType *key)
 {
+	CustArgs	args;
+	const char *filter = "true";
 	MemoryContext context = CurrentMemoryContext;
 	CustIdentity me;
 	uint64		n;
@@ -322,9 +460,16 @@ plan_part(List *lines, const CustBook *book, List *steps, List *parts,
 
 	if (step->path == NULL)
 		return lappend(lines, cut_off_line(step, part));
+	/* nothing goes of a blocked part: what refers to it does not matter */
+	args = cust_part_block(step, part) ? planning->facts : step_args(planning, step);
+	if (key)
+	{
+		cust_arg(&args, TEXTARRAYOID, PointerGetDatum(key), false);
+		filter = cust_has_key_sql(step, psprintf("$%d", args.n));
+	}
 	cust_enter_owner(&me, step->adoption->owner);
 	SPI_connect();
-	n = cust_sql_limit(part_sql(book, steps, parts, step, part, filter), args,
+	n = cust_sql_limit(part_sql(planning, step, part, filter), &args,
 					   SPI_OK_SELECT, true, 0);
 	old = MemoryContextSwitchTo(context);
 	for (uint64 i = 0; i < n; i++)
@@ -363,12 +508,12 @@ plan_part(List *lines, const CustBook *book, List *steps, List *parts,
 List *
 cust_plan_lines(const CustBook *book, List *steps, List *parts)
 {
+	Planning	planning = {.book = book,.steps = steps,.parts = parts};
 	List	   *lines = NIL;
 	ListCell   *s,
 			   *p;
-	CustArgs	args = {0};
 
-	cust_facts_args(&args, book, parts);
+	cust_facts_args(&planning.facts, book, parts);
 	foreach(s, steps)
 	{
 		CustStep   *step = lfirst(s);
@@ -377,8 +522,7 @@ cust_plan_lines(const CustBook *book, List *steps, List *parts)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (((CustPart *) lfirst(p))->adoption == step->adoption)
-				lines = plan_part(lines, book, steps, parts, step, lfirst(p), &args,
-								  "true");
+				lines = plan_part(&planning, lines, step, lfirst(p), NULL);
 		}
 	}
 	return mark_done(lines);
@@ -393,14 +537,11 @@ CustPlanLine *
 cust_plan_row(const CustBook *book, List *steps, List *parts,
 			  const CustPart *part, ArrayType *key)
 {
-	CustStep   *step = cust_step_of(steps, part->adoption->relid);
-	CustArgs	args = {0};
+	Planning	planning = {.book = book,.steps = steps,.parts = parts};
 	List	   *lines;
 
-	cust_facts_args(&args, book, parts);
-	cust_arg(&args, TEXTARRAYOID, PointerGetDatum(key), false);
-	lines = plan_part(NIL, book, steps, parts, step, part, &args,
-					  cust_has_key_sql(step, "$11"));
+	cust_facts_args(&planning.facts, book, parts);
+	lines = plan_part(&planning, NIL, cust_step_of(steps, part->adoption->relid), part, key);
 	return lines == NIL ? NULL : linitial(lines);
 }
 
@@ -558,7 +699,7 @@ custodian_plan_due(PG_FUNCTION_ARGS)
 		int			n;
 		ListCell   *cell;
 
-		scope.client_nos = ended_clients(book->today, last, 1000, &last);
+		scope.client_nos = ended_clients(book->today, last, PLAN_GROUP, &last);
 		n = ARR_NDIM(scope.client_nos) == 0 ? 0 : ARR_DIMS(scope.client_nos)[0];
 		if (n > 0)
 			foreach(cell, cust_plan_lines(book, steps, cust_parts(book, &scope)))

@@ -65,6 +65,7 @@ typedef struct Run
 	int64		last_client;
 	const char *state;			/* how it ended */
 	int			problems;
+	bool		skipped;		/* in this group: clients left to the next run */
 	MemoryContext context;		/* of a group of clients */
 	MemoryContext batch;		/* of a batch */
 } Run;
@@ -299,6 +300,7 @@ run_batch(Run *run, CustBatch *batch, CustBatchResult *result)
 	run->rows += destroyed + anonymized;
 	if (result->problem)
 		run->problems++;
+	run->skipped = run->skipped || result->skipped;
 	if (result->rows > 0 || result->problem)
 	{
 		cust_arg_int8(&args, run->run_no);
@@ -562,7 +564,7 @@ finish_group(Run *run, ArrayType *group, int problems_before)
 	CustArgs	log = {0};
 
 	begin_batch(run);
-	if (run->problems == problems_before)
+	if (run->problems == problems_before && !run->skipped)
 	{
 		cust_arg(&args, INT8ARRAYOID, PointerGetDatum(cust_clients_claim(group)), false);
 		cust_enter_custodian(&me);
@@ -664,6 +666,7 @@ run_all(Run *run)
 		ListCell   *cell;
 		int			problems_before = run->problems;
 
+		run->skipped = false;
 		MemoryContextReset(run->context);
 		group = next_group(run);
 		if (group == NULL)
