@@ -65,7 +65,7 @@ COMMENT ON COLUMN custodian.audit.entry IS
 COMMENT ON COLUMN custodian.audit.leaf IS
 	'SHA-256 over a zero byte and entry (RFC 6962 leaf)';
 COMMENT ON COLUMN custodian.audit.manifest IS
-	'salted SHA-256 digests of the rows that the act took away, 32 bytes each';
+	'salted SHA-256 digests, 32 bytes each, of the rows that the act took away; of an anonymization, of the rows as it left them';
 
 CREATE TABLE custodian.audit_side
 (
@@ -216,4 +216,4 @@ AS 'MODULE_PATHNAME', 'custodian_manifest_contains'
 LANGUAGE C STABLE STRICT;
 REVOKE ALL ON FUNCTION custodian.manifest_contains(bigint, int, xid8, int, bytea) FROM PUBLIC;
 COMMENT ON FUNCTION custodian.manifest_contains(bigint, int, xid8, int, bytea) IS
-	'whether a row of this digest is among those that the event took away; NULL without manifest';
+	'whether a row of this digest is in the event''s manifest; NULL without manifest';

@@ -132,7 +132,7 @@ COMMENT ON FUNCTION custodian.keep_guarded() IS
 	'event trigger function: puts the guard on new partitions and children of adopted tables';
 
 CREATE EVENT TRIGGER custodian_keep_guarded ON ddl_command_end
-	WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
+	WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
 	EXECUTE FUNCTION custodian.keep_guarded();
 ALTER EVENT TRIGGER custodian_keep_guarded ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER custodian_keep_guarded IS

@@ -23,7 +23,7 @@ cust_get_text(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static void missing(const char *name) pg_attribute_noreturn();
+CUST_NORETURN static void missing(const char *name);
 
 static void
 missing(const char *name)

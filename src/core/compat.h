@@ -46,7 +46,14 @@ typedef RelFileLocator CustRelFileLocator;
 	object_ownercheck(RelationRelationId, (oid), (role))
 #endif
 
-/* 18 moved the attribute access macro's storage; the macro itself stays. */
+/* 18 replaced pg_attribute_noreturn(), behind a declaration, by a prefix. */
+#if PG_VERSION_NUM >= 180000
+#define CUST_NORETURN pg_noreturn
+#else
+#define CUST_NORETURN __attribute__((noreturn))
+#endif
+
+/* 15 renamed EmitWarningsOnPlaceholders. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif

@@ -36,14 +36,13 @@
 #include "utils/relcache.h"
 #include "utils/resowner.h"
 
-#include "anonymize/technique.h"
 #include "audit/audit.h"
 #include "audit/row_digest.h"
 #include "core/compat.h"
 #include "core/errors.h"
 #include "core/setting.h"
 #include "core/spi.h"
-#include "disposition/execute.h"
+#include "disposition/batch.h"
 #include "disposition/guard.h"
 #include "disposition/step.h"
 #include "retention/client.h"
@@ -56,30 +55,6 @@
  * Such a statement is maintenance, and has maintenance_work_mem for its hashes.
  */
 #define SCAN_OPERATOR_COST "0.0001"
-
-/* Rows of one client in a batch. */
-typedef struct ClientRows
-{
-	int64		client_no;		/* hash key */
-	int64		rows;
-} ClientRows;
-
-/*
- * Receives what a statement returns: the row, its key (text[]) where that is
- * wanted, its client's number.  The row goes into the manifest as a digest, the
- * client is counted.
- */
-typedef struct Tally
-{
-	DestReceiver pub;
-	MemoryContext context;
-	CustManifest *manifest;
-	CustRowWriter *writer;
-	HTAB	   *clients;
-	ClientRows *current;
-	bool		keyed;			/* the row's key comes before the client */
-	List	   *keys;			/* of ArrayType *, where keyed */
-} Tally;
 
 static void
 tally_startup(DestReceiver *self, int operation, TupleDesc desc)
@@ -139,8 +114,9 @@ tally_destroy(DestReceiver *self)
 {
 }
 
-static Tally *
-tally_create(void)
+/* A tally of nothing yet, in the current context. */
+Tally *
+cust_tally_create(void)
 {
 	Tally	   *tally = palloc0(sizeof(Tally));
 	HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(ClientRows),
@@ -168,8 +144,8 @@ compare_client_rows(const void *a, const void *b)
 }
 
 /* Something was done for these clients: their cases are under way. */
-static void
-mark_cases_running(const int64 *client_nos, int n)
+void
+cust_mark_cases_running(const int64 *client_nos, int n)
 {
 	CustIdentity me;
 	CustArgs	args = {0};
@@ -184,8 +160,8 @@ mark_cases_running(const int64 *client_nos, int n)
 }
 
 /* The event of a batch: what was done with how many rows of whom. */
-static void
-write_event(const CustBatch *batch, const CustPart *part, Tally *tally)
+void
+cust_batch_event(const CustBatch *batch, const CustPart *part, Tally *tally)
 {
 	int			n = (int) hash_get_num_entries(tally->clients);
 	ClientRows **sorted = palloc(sizeof(ClientRows *) * Max(n, 1));
@@ -227,7 +203,7 @@ write_event(const CustBatch *batch, const CustPart *part, Tally *tally)
 	}
 	cust_event_manifest(event, tally->manifest);
 	cust_event_write(event);
-	mark_cases_running(numbers, n);
+	cust_mark_cases_running(numbers, n);
 }
 
 /* Parameters of a statement, as constants that the planner may look at. */
@@ -247,15 +223,15 @@ param_list(const CustArgs *args)
 }
 
 /*
- * run_statement
+ * cust_run_statement
  *		Run a data-modifying statement with RETURNING on a user's table, as its
  *		owner, and tally what it returns.
  *
  * A limit stops the statement after so many rows: with RETURNING, a row is
  * touched only when it is asked for.  scan: it is about a range of blocks.
  */
-static void
-run_statement(const CustStep *step, const char *sql, const CustArgs *args,
+void
+cust_run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 			  long limit, bool scan, Tally *tally)
 {
 	SPIExecuteOptions options = {0};
@@ -288,25 +264,6 @@ run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(rc));
 	SPI_finish();
 	cust_leave(&me);
-}
-
-/* Rows that refer to t and are still there. */
-static char *
-referenced_sql(const CustStep *step)
-{
-	StringInfoData buf;
-	ListCell   *cell;
-
-	initStringInfo(&buf);
-	foreach(cell, step->inbound)
-	{
-		CustForeignKey *fk = lfirst(cell);
-
-		appendStringInfo(&buf, "%sEXISTS (SELECT FROM %s AS c WHERE %s)",
-						 buf.len ? " OR " : "", cust_relation_name(fk->child),
-						 cust_references_sql(fk, step));
-	}
-	return buf.data;
 }
 
 /*
@@ -373,7 +330,7 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	StringInfoData sql;
 	char	   *due;
 	CustArgs	args = {0};
-	Tally	   *tally = tally_create();
+	Tally	   *tally = cust_tally_create();
 	ListCell   *cell;
 	int64		rows;
 
@@ -400,366 +357,18 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 tally->keyed ? ", " : "");
 
 	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
-	run_statement(step, sql.data, &args,
+	cust_run_statement(step, sql.data, &args,
 				  batch->together || wants_whole_statements(batch->relid) ?
 				  0 : batch->limit - result->rows,
 				  batch->end > 0, tally);
 	rows = (int64) cust_manifest_rows(tally->manifest);
 	if (rows > 0)
-		write_event(batch, part, tally);
+		cust_batch_event(batch, part, tally);
 	if (tally->keys)
 		forget_marks(batch, tally->keys);
 	result->rows += rows;
 	if (result->rows >= batch->limit && !batch->together)
 		result->more = true;
-}
-
-/* A key for each client that has none: 32 random bytes. */
-static void
-make_secrets(ArrayType *client_nos)
-{
-	int			n = cust_client_count(client_nos);
-	Datum	   *secrets = palloc(sizeof(Datum) * Max(n, 1));
-	CustIdentity me;
-	CustArgs	args = {0};
-
-	for (int i = 0; i < n; i++)
-	{
-		bytea	   *secret = palloc(VARHDRSZ + 32);
-
-		SET_VARSIZE(secret, VARHDRSZ + 32);
-		if (!pg_strong_random(VARDATA(secret), 32))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not generate random bytes")));
-		secrets[i] = PointerGetDatum(secret);
-	}
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(client_nos), false);
-	cust_arg(&args, BYTEAARRAYOID,
-			 PointerGetDatum(construct_array(secrets, n, BYTEAOID, -1, false,
-											 TYPALIGN_INT)), false);
-	cust_sql("INSERT INTO custodian.client_secret (client_no, secret) "
-			 "SELECT n, s FROM unnest($1, $2) AS u(n, s) ON CONFLICT DO NOTHING",
-			 &args, SPI_OK_INSERT);
-	SPI_finish();
-	cust_leave(&me);
-}
-
-/*
- * lock_keys
- *		Keys and clients of the next due rows of a part, locked, in order.
- *
- * Fills two arguments (text[] of keys in text form, bigint[] of clients) and
- * the result's last key.
- */
-static int
-lock_keys(const CustBatch *batch, const CustBook *book, const CustStep *step,
-		  const CustPart *part, CustArgs *keys, CustBatchResult *result)
-{
-	MemoryContext context = CurrentMemoryContext;
-	StringInfoData sql;
-	CustArgs	args = {0};
-	CustIdentity me;
-	char	   *due = cust_due_sql(book, step, part, "anonymize");
-	uint64		n;
-	Datum	   *texts,
-			   *clients;
-	MemoryContext old;
-	bool		isnull;
-
-	/* in place of its destruction, where rows that stay refer to the row */
-	if (step->inbound != NIL)
-		due = psprintf("(%s OR %s AND (%s))", due,
-					   cust_due_sql(book, step, part, "destroy"),
-					   referenced_sql(step));
-	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
-	cust_arg(&args, TEXTARRAYOID, PointerGetDatum(batch->after), batch->after == NULL);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s, f.client_no FROM %s AS t, %s WHERE %s "
-					 "AND ($11 IS NULL OR ROW(%s) > ROW(%s)) "
-					 "ORDER BY %s FOR UPDATE OF t",
-					 cust_row_key_sql(step->row_key, "t"), step->adoption->relname,
-					 cust_from_sql(step, psprintf("f.client_no %s", due)), due,
-					 cust_column_list(step->row_key, "t"),
-					 cust_key_values_sql(step->adoption->relid, step->row_key, "$11"),
-					 cust_column_list(step->row_key, "t"));
-
-	cust_enter_owner(&me, step->adoption->owner);
-	SPI_connect();
-	n = cust_sql_limit(sql.data, &args, SPI_OK_SELECT, false, batch->limit);
-	old = MemoryContextSwitchTo(context);
-	texts = palloc(sizeof(Datum) * Max(n, 1));
-	clients = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		texts[i] = CStringGetTextDatum(cust_str(i, 1));
-		clients[i] = Int64GetDatum(cust_int8(i, 2, 0));
-	}
-	if (n > 0)
-		result->last = DatumGetArrayTypePCopy(cust_datum(n - 1, 1, &isnull));
-	cust_arg(keys, TEXTARRAYOID,
-			 PointerGetDatum(construct_array(texts, (int) n, TEXTOID, -1, false,
-											 TYPALIGN_INT)), false);
-	cust_arg(keys, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(clients, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
-	MemoryContextSwitchTo(old);
-	SPI_finish();
-	cust_leave(&me);
-	return (int) n;
-}
-
-/*
- * mark_keys
- *		Mark rows as anonymized; the arguments become those that were not yet.
- */
-static int
-mark_keys(const CustBatch *batch, CustArgs *keys)
-{
-	MemoryContext context = CurrentMemoryContext;
-	CustIdentity me;
-	uint64		n;
-	Datum	   *texts,
-			   *clients;
-	MemoryContext old;
-
-	cust_arg(keys, REGCLASSOID, ObjectIdGetDatum(batch->relid), false);
-	cust_enter_custodian(&me);
-	SPI_connect();
-	n = cust_sql("INSERT INTO custodian.anonymized (row_key, client_no, relation) "
-				 "SELECT k, c, $3 FROM unnest($1, $2) AS u(k, c) "
-				 "ON CONFLICT DO NOTHING RETURNING row_key, client_no",
-				 keys, SPI_OK_INSERT_RETURNING);
-	old = MemoryContextSwitchTo(context);
-	texts = palloc(sizeof(Datum) * Max(n, 1));
-	clients = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		texts[i] = CStringGetTextDatum(cust_str(i, 1));
-		clients[i] = Int64GetDatum(cust_int8(i, 2, 0));
-	}
-	keys->n = 0;
-	cust_arg(keys, TEXTARRAYOID,
-			 PointerGetDatum(construct_array(texts, (int) n, TEXTOID, -1, false,
-											 TYPALIGN_INT)), false);
-	cust_arg(keys, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(clients, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
-	MemoryContextSwitchTo(old);
-	SPI_finish();
-	cust_leave(&me);
-	return (int) n;
-}
-
-/*
- * check_anonymized
- *		Look at the rows again: a trigger of the table may have put the old
- *		values back.
- */
-static void
-check_anonymized(const CustStep *step, CustArgs *keys)
-{
-	StringInfoData sql;
-	ListCell   *cell;
-	CustIdentity me;
-	CustArgs	args = {0};
-	int64		clear;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM %s AS t, unnest($1) AS k(key) "
-					 "WHERE %s AND (false", step->adoption->relname,
-					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"));
-	foreach(cell, step->adoption->techniques)
-	{
-		CustTechnique *technique = lfirst(cell);
-
-		appendStringInfo(&sql, " OR NOT (%s)",
-						 cust_technique_done_sql(step->adoption->relid, technique->column,
-												 technique->technique, technique->value));
-	}
-	appendStringInfoChar(&sql, ')');
-	cust_arg(&args, TEXTARRAYOID, keys->values[0], false);
-	cust_enter_owner(&me, step->adoption->owner);
-	SPI_connect();
-	cust_sql_one(sql.data, &args);
-	clear = cust_int8(0, 1, 0);
-	SPI_finish();
-	cust_leave(&me);
-	if (clear > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				 errmsg("%s: " INT64_FORMAT " rows are not anonymized after the update",
-						step->adoption->relname, clear),
-				 errhint("A trigger of the table puts values back.")));
-}
-
-/*
- * anonymize
- *		Change the next due rows of one part that are not marked yet.
- *
- * First the rows are locked, then marked, then changed: nothing about them
- * can change in between.
- */
-static void
-anonymize(const CustBatch *batch, const CustBook *book, const CustStep *step,
-		  const CustPart *part, CustBatchResult *result)
-{
-	CustArgs	keys = {0};
-	CustArgs	args = {0};
-	StringInfoData sql;
-	Tally	   *tally;
-	ListCell   *cell;
-	int			n,
-				marked;
-
-	n = lock_keys(batch, book, step, part, &keys, result);
-	result->more = n >= batch->limit;
-	marked = n > 0 ? mark_keys(batch, &keys) : 0;
-	if (marked == 0)
-		return;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s AS t SET ", step->adoption->relname);
-	foreach(cell, step->adoption->techniques)
-	{
-		CustTechnique *technique = lfirst(cell);
-
-		appendStringInfo(&sql, "%s%s", foreach_current_index(cell) ? ", " : "",
-						 cust_technique_sql(batch->relid, technique->column,
-											technique->technique, technique->value));
-	}
-	appendStringInfo(&sql, " FROM unnest($11, $12) AS k(key, client_no), %s "
-					 "WHERE f.client_no = k.client_no AND %s RETURNING t.*, f.client_no",
-					 cust_facts_sql("f.client_no f.secret"),
-					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"));
-	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
-	cust_arg(&args, TEXTARRAYOID, keys.values[0], false);
-	cust_arg(&args, INT8ARRAYOID, keys.values[1], false);
-	tally = tally_create();
-	run_statement(step, sql.data, &args, 0, false, tally);
-	result->rows = (int64) cust_manifest_rows(tally->manifest);
-	if (result->rows != marked)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				 errmsg("%s: " INT64_FORMAT " of %d rows could be anonymized",
-						step->adoption->relname, result->rows, marked),
-				 errhint("A trigger of the table holds the change back.")));
-	check_anonymized(step, &keys);
-	write_event(batch, part, tally);
-}
-
-/* Facts of clients whose rows of this class have no restriction mark yet. */
-static List *
-unmarked(const CustBatch *batch, const CustPart *part)
-{
-	MemoryContext context = CurrentMemoryContext;
-	List	   *result = NIL;
-	ListCell   *cell;
-	CustIdentity me;
-	CustArgs	args = {0};
-	uint64		n;
-	int64	   *marked;
-
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg(&args, INT8ARRAYOID, PointerGetDatum(batch->client_nos), false);
-	cust_arg_oid(&args, batch->relid);
-	cust_arg_text(&args, part->class->record_class);
-	n = cust_sql("SELECT client_no FROM custodian.restriction WHERE client_no = ANY ($1) "
-				 "AND relation = $2 AND record_class = $3", &args, SPI_OK_SELECT);
-	marked = MemoryContextAlloc(context, sizeof(int64) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-		marked[i] = cust_int8(i, 1, 0);
-	SPI_finish();
-	cust_leave(&me);
-	foreach(cell, part->facts)
-	{
-		CustFact   *fact = lfirst(cell);
-		bool		found = false;
-
-		for (uint64 i = 0; i < n && !found; i++)
-			found = marked[i] == fact->client_no;
-		if (!found)
-			result = lappend(result, fact);
-	}
-	return result;
-}
-
-/*
- * restrict_rows
- *		Mark the class of a client as restricted: rows that a rule says so of,
- *		and rows in appointed custody that wait out their period.
- */
-static void
-restrict_rows(const CustBatch *batch, const CustBook *book, const CustStep *step,
-			  CustPart *part, CustBatchResult *result)
-{
-	bool		appointed = part->basis && strcmp(part->basis, "appointed") == 0;
-	char	   *condition = cust_disposition_sql(book, part, "restrict");
-	MemoryContext context = CurrentMemoryContext;
-	CustIdentity me;
-	CustArgs	args = {0};
-	CustArgs	mark = {0};
-	CustEvent  *event;
-	uint64		n;
-	int64	   *numbers;
-	Datum	   *values;
-
-	if (!appointed && strcmp(condition, "false") == 0)
-		return;
-	condition = psprintf("%s AND %s", cust_past_sql(book, part), condition);
-	if (appointed)
-		condition = psprintf("(%s OR (%s) IS NOT TRUE)", condition,
-							 cust_past_sql(book, part));
-	part->facts = unmarked(batch, part);
-	if (part->facts == NIL)
-		return;
-
-	cust_facts_args(&args, book, list_make1(part));
-	cust_enter_owner(&me, step->adoption->owner);
-	SPI_connect();
-	condition = psprintf("%s AND %s", cust_belongs_sql(step, part), condition);
-	n = cust_sql_limit(psprintf("SELECT DISTINCT f.client_no FROM %s AS t, %s WHERE %s "
-								"ORDER BY 1", step->adoption->relname,
-								cust_from_sql(step, psprintf("f.client_no %s", condition)),
-								condition),
-					   &args, SPI_OK_SELECT, false, 0);
-	numbers = MemoryContextAlloc(context, sizeof(int64) * Max(n, 1));
-	values = MemoryContextAlloc(context, sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		numbers[i] = cust_int8(i, 1, 0);
-		values[i] = Int64GetDatum(numbers[i]);
-	}
-	SPI_finish();
-	cust_leave(&me);
-	if (n == 0)
-		return;
-
-	cust_enter_custodian(&me);
-	SPI_connect();
-	cust_arg(&mark, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(values, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
-	cust_arg_oid(&mark, batch->relid);
-	cust_arg_text(&mark, part->class->record_class);
-	cust_arg_date(&mark, book->today, false);
-	cust_sql("INSERT INTO custodian.restriction SELECT n, $2, $3, $4 "
-			 "FROM unnest($1) AS n ON CONFLICT DO NOTHING", &mark, SPI_OK_INSERT);
-	SPI_finish();
-	cust_leave(&me);
-
-	event = cust_event("restrict");
-	cust_event_relation(event, batch->relid);
-	cust_event_int(event, "run", batch->run_no);
-	cust_event_name(event, "record_class", part->class->record_class);
-	cust_event_name(event, "basis", part->basis);
-	cust_event_int_list(event, "clients", numbers, (int) n);
-	cust_event_write(event);
-	mark_cases_running(numbers, (int) n);
-	result->rows += (int64) n;
 }
 
 /*
@@ -821,7 +430,7 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 	if (step == NULL || step->path == NULL)
 		return;					/* released or dropped meanwhile, or cut off */
 	if (is_anonymize)
-		make_secrets(scope.client_nos);
+		cust_make_secrets(scope.client_nos);
 	foreach(cell, cust_parts(book, &scope))
 	{
 		CustPart   *part = lfirst(cell);
@@ -834,7 +443,7 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 		if (is_restrict)
 		{
 			if (part->rules != NIL && cust_draft_rule(part) == NULL)
-				restrict_rows(batch, book, step, part, result);
+				cust_restrict_rows(batch, book, step, part, result);
 		}
 		else if (!is_anonymize)
 		{
@@ -843,7 +452,7 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 		}
 		else if (part->class->position == batch->position &&
 				 strcmp(part->basis, batch->basis) == 0)
-			anonymize(batch, book, step, part, result);
+			cust_anonymize_rows(batch, book, step, part, result);
 	}
 }
 

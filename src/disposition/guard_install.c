@@ -11,6 +11,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -132,9 +133,12 @@ changed_relations(void)
 
 	cust_enter_custodian(&me);
 	SPI_connect();
-	n = cust_sql("SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() "
-				 "WHERE classid = 'pg_class'::regclass AND object_type = 'table' "
-				 "AND NOT in_extension", NULL, SPI_OK_SELECT);
+	/* of ALTER TABLE ... ATTACH PARTITION the command names the parent */
+	n = cust_sql("SELECT DISTINCT t.relid FROM pg_event_trigger_ddl_commands() c, "
+				 "LATERAL (SELECT c.objid AS relid UNION SELECT inhrelid FROM pg_inherits "
+				 "WHERE inhparent = c.objid) t "
+				 "WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table' "
+				 "AND NOT c.in_extension", NULL, SPI_OK_SELECT);
 	old = MemoryContextSwitchTo(context);
 	for (uint64 i = 0; i < n; i++)
 		result = lappend_oid(result, cust_oid(i, 1));
@@ -145,9 +149,36 @@ changed_relations(void)
 }
 
 /*
+ * brings_child
+ *		Does the command put a table under another one?
+ *
+ * Other commands change nothing about who is guarded; a restore that adds
+ * constraints and triggers one by one must not find ours there before its own.
+ */
+static bool
+brings_child(Node *command)
+{
+	ListCell   *cell;
+
+	if (IsA(command, CreateStmt))
+		return castNode(CreateStmt, command)->partbound != NULL ||
+			castNode(CreateStmt, command)->inhRelations != NIL;
+	if (!IsA(command, AlterTableStmt))
+		return false;
+	foreach(cell, castNode(AlterTableStmt, command)->cmds)
+	{
+		AlterTableCmd *sub = lfirst_node(AlterTableCmd, cell);
+
+		if (sub->subtype == AT_AttachPartition || sub->subtype == AT_AddInherit)
+			return true;
+	}
+	return false;
+}
+
+/*
  * keep_guarded()
  *		Event trigger on ddl_command_end of CREATE TABLE and ALTER TABLE: a new
- *		partition or inheritance child of an adopted table gets the guard.
+ *		partition or inheritance child of a guarded table gets the guard.
  *
  * Nothing happens for any other table.
  */
@@ -162,7 +193,7 @@ custodian_keep_guarded(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be called as an event trigger",
 						"custodian.keep_guarded")));
-	if (busy)
+	if (busy || !brings_child(((EventTriggerData *) fcinfo->context)->parsetree))
 		PG_RETURN_NULL();
 	busy = true;
 	PG_TRY();
@@ -172,7 +203,8 @@ custodian_keep_guarded(PG_FUNCTION_ARGS)
 			Oid			adopted = cust_relation_exists(lfirst_oid(cell)) ?
 				cust_adopted_relation(lfirst_oid(cell)) : InvalidOid;
 
-			if (OidIsValid(adopted) && adopted != lfirst_oid(cell))
+			if (OidIsValid(adopted) && adopted != lfirst_oid(cell) &&
+				has_trigger(adopted, CUST_GUARD_ROW_TRIGGER))
 				cust_guard_install(adopted);
 		}
 	}

@@ -160,8 +160,13 @@ cust_steps(const CustBook *book)
 		read_foreign_keys(book, step);
 		if (step->row_key == NIL)
 			step->blocked = psprintf("%s has no primary key", step->adoption->relname);
-		if (step->path == NULL)
+		if (step->path != NULL)
+			problem = cust_missing_date(step->adoption);
+		if (problem != NULL)
+		{
 			step->blocked = problem;
+			step->path = NULL;
+		}
 		left = lappend(left, step);
 	}
 

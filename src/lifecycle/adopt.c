@@ -392,6 +392,25 @@ custodian_adopt(PG_FUNCTION_ARGS)
 }
 
 /*
+ * only_mends
+ *		Is the change one that a bound table may have: a new name for a date
+ *		column that is gone, or nothing but the guard put right?
+ */
+static bool
+only_mends(const CustAdoption *adoption, const CustNewAdoption *new)
+{
+	if (new->record_class || new->rule || new->fiscal_year_start)
+		return false;
+	if (new->dated_by && (adoption->dated_by == NULL ||
+						  get_attnum(adoption->relid, adoption->dated_by) != InvalidAttrNumber))
+		return false;
+	if (new->event_at && (adoption->event_at == NULL ||
+						  get_attnum(adoption->relid, adoption->event_at) != InvalidAttrNumber))
+		return false;
+	return true;
+}
+
+/*
  * change_adoption(relation, dated_by, event_at, record_class, rule,
  *				   fiscal_year_start)
  */
@@ -414,7 +433,6 @@ custodian_change_adoption(PG_FUNCTION_ARGS)
 	book = cust_book_open(cust_today());
 	adoption = cust_book_need(book, new.relid);
 	cust_check_owner(new.relid);
-	refuse_if_bound(book, adoption, "change the adoption of");
 	new.dated_by = date_column(new.relid, cust_option_text(fcinfo, 1, "dated_by"), "dated_by");
 	new.event_at = date_column(new.relid, cust_option_text(fcinfo, 2, "event_at"), "event_at");
 	new.record_class = cust_option_text(fcinfo, 3, "record_class");
@@ -422,6 +440,8 @@ custodian_change_adoption(PG_FUNCTION_ARGS)
 	new.fiscal_year_start = cust_option_text(fcinfo, 5, "fiscal_year_start");
 	if (new.fiscal_year_start)
 		cust_setting_check("fiscal_year_start", new.fiscal_year_start);
+	if (!only_mends(adoption, &new))
+		refuse_if_bound(book, adoption, "change the adoption of");
 	if (new.record_class == NULL && new.rule)
 		new.record_class = ((CustClass *) llast(adoption->classes))->record_class;
 	if (new.record_class)

@@ -32,7 +32,9 @@ need_pg_cron(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("extension \"pg_cron\" is not installed in this database"),
-				 errhint("Install it with CREATE EXTENSION pg_cron in the database that cron.database_name names. Where that is another one, have it call cron.schedule_in_database('" JOB_NAME "', '30 2 * * *', 'CALL custodian.run()', %s).",
+				 errhint("Install it with CREATE EXTENSION pg_cron in the database that cron.database_name names. Where that is another one, have it call cron.schedule_in_database(%s, '30 2 * * *', 'CALL custodian.run()', %s).",
+						 quote_literal_cstr(psprintf(JOB_NAME " in %s",
+													 get_database_name(MyDatabaseId))),
 						 quote_literal_cstr(get_database_name(MyDatabaseId)))));
 }
 

@@ -177,7 +177,7 @@ cust_path(const CustBook *book, const CustAdoption *adoption, char **problem)
 		fk = cust_foreign_key_on(at->relid, at->via_columns);
 		if (fk == NULL)
 		{
-			*problem = psprintf("%s has no foreign key on (%s)", at->relname,
+			*problem = psprintf("relation %s has no foreign key on (%s)", at->relname,
 								cust_column_list(at->via_columns, NULL));
 			return NULL;
 		}
@@ -239,7 +239,20 @@ cust_path(const CustBook *book, const CustAdoption *adoption, char **problem)
 	return path;
 }
 
-/* The same, with an error where the way is cut. */
+/* What is wrong with the adoption's date columns, or NULL. */
+char *
+cust_missing_date(const CustAdoption *adoption)
+{
+	List	   *columns = NIL;
+
+	if (adoption->dated_by)
+		columns = lappend(columns, adoption->dated_by);
+	if (adoption->event_at)
+		columns = lappend(columns, adoption->event_at);
+	return missing_column(adoption->relid, columns);
+}
+
+/* cust_path(), with an error where the way is cut. */
 CustPath *
 cust_need_path(const CustBook *book, const CustAdoption *adoption)
 {

@@ -48,6 +48,7 @@ typedef struct CustPath
 
 extern CustPath *cust_path(const CustBook *book, const CustAdoption *adoption,
 						   char **problem);
+extern char *cust_missing_date(const CustAdoption *adoption);
 extern CustPath *cust_need_path(const CustBook *book, const CustAdoption *adoption);
 extern char *cust_equals(Oid left, const char *left_sql, Oid right,
 						 const char *right_sql);

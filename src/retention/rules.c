@@ -30,6 +30,34 @@ PG_FUNCTION_INFO_V1(custodian_set_rule_mode);
 PG_FUNCTION_INFO_V1(custodian_load_law_pack);
 PG_FUNCTION_INFO_V1(custodian_set_contract_term);
 
+/*
+ * check_setting_free
+ *		Error where the setting decides dates of rules in compliance mode.
+ */
+static void
+check_setting_free(const char *name)
+{
+	CustBook   *book;
+	ListCell   *cell;
+
+	if (strcmp(name, "fiscal_year_start") != 0 && strcmp(name, "time_zone") != 0)
+		return;
+	book = cust_book_open(cust_today());
+	foreach(cell, book->rules)
+	{
+		CustRule   *rule = lfirst(cell);
+
+		if (strcmp(rule->mode, "compliance") == 0 &&
+			(strcmp(name, "time_zone") == 0 ||
+			 strcmp(rule->anchor, "fiscal_year_end") == 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_CUST_RULE_CONFLICT),
+					 errmsg("cannot change setting \"%s\": rule \"%s\" is in compliance mode",
+							name, rule->name),
+					 errhint("Its dates would move.")));
+	}
+}
+
 /* Store a setting and say so in the audit. */
 static void
 configure(const char *function, const char *name, const char *value)
@@ -38,6 +66,7 @@ configure(const char *function, const char *name, const char *value)
 
 	cust_prevent_read_only(function);
 	cust_book_lock();
+	check_setting_free(name);
 	cust_setting_store(name, value);
 	event = cust_event("configure");
 	cust_event_name(event, "setting", name);

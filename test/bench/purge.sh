@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Purge of 1,000,000 rows in 6 tables, audited, against the plain DELETEs in
 # foreign-key order; each on a fresh copy of the same database, in turn.
-# Settings: PURGE_CLIENTS (1000: half of them are due, 2000 rows each), ROUNDS.
+# Half of the clients are due, with 2,000 rows each.
+# Settings: PURGE_CLIENTS, ROUNDS.
 set -eu -o pipefail
 
 clients=${PURGE_CLIENTS:-1000}
 rounds=${ROUNDS:-5}
 
 sql() {
-	psql -X -q -A -t -v ON_ERROR_STOP=1 -v clients="$clients" "$@"
+	psql -X -q -A -t -v ON_ERROR_STOP=1 -v clients="$clients" -v scale=100 "$@"
 }
 
 milliseconds() {
@@ -17,7 +18,7 @@ milliseconds() {
 
 # A copy of a database, on disk before the clock starts.
 fresh() {
-	sql -d postgres -c "DROP DATABASE IF EXISTS $2" -c "CREATE DATABASE $2 TEMPLATE $1" -c CHECKPOINT
+	sql -d postgres -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS $2" -c "CREATE DATABASE $2 TEMPLATE $1" -c CHECKPOINT
 	sql -d "$2" -c "SELECT sum(length(t::text)) FROM voucher_line t" >/dev/null
 }
 
@@ -33,8 +34,8 @@ median() {
 }
 
 sql -d postgres -c "CREATE DATABASE purge_plain" -c "CREATE DATABASE purge_custody"
-sql -d purge_plain -f purge_schema.sql
-sql -d purge_custody -f purge_schema.sql -f purge_adopt.sql >/dev/null
+sql -d purge_plain -f records_schema.sql
+sql -d purge_custody -f records_schema.sql -f records_adopt.sql >/dev/null
 
 plain=() audited=()
 for ((i = 0; i < rounds; i++)); do

@@ -260,6 +260,22 @@ SELECT * FROM last_run;
 SELECT (SELECT count(*) FROM d_parent) AS parents, (SELECT count(*) FROM d_child) AS children;
 
 --
+-- Rows of one table that refer to each other: what the plan says, the run does.
+--
+CREATE TABLE chain (LIKE a_first INCLUDING ALL, before int REFERENCES chain);
+CREATE INDEX ON chain (before);
+SELECT own('chain'), custodian.adopt('chain', client => 'client', dated_by => 'at', record_class => 'chain') \gset
+-- A chain whose last link is retained, one that is due, and a circle.
+INSERT INTO chain SELECT n, 1, CASE n WHEN 140 THEN date '2090-01-01' ELSE '2010-01-01' END, nullif(n - 1, 99) FROM generate_series(100, 140) AS n;
+INSERT INTO chain SELECT n, 1, '2010-01-01', nullif(n - 1, 199) FROM generate_series(200, 240) AS n;
+INSERT INTO chain SELECT n, 1, '2010-01-01', nullif(n - 1, 299) FROM generate_series(300, 302) AS n;
+UPDATE chain SET before = 302 WHERE id = 300;
+SELECT action, rows, blocked_by FROM custodian.plan('1') WHERE relation = 'chain'::regclass;
+CALL custodian.run(batch_rows => 7);
+SELECT id / 100 AS hundred, count(*) FROM chain GROUP BY 1 ORDER BY 1;
+SELECT action, rows, blocked_by FROM custodian.plan('1') WHERE relation = 'chain'::regclass;
+
+--
 -- Keys of type char(n), whose casts cut silently where one is not careful.
 --
 CREATE TABLE padded (id char(18) PRIMARY KEY, client char(6) NOT NULL, name text, at date DEFAULT '2010-01-01');
