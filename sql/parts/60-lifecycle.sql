@@ -92,7 +92,7 @@ COMMENT ON VIEW custodian.run_progress IS
  * DEFINER; every statement inside pins its own identity and search_path.
  */
 CREATE PROCEDURE custodian.run(client text DEFAULT NULL,
-	batch_rows integer DEFAULT 100000, max_rows bigint DEFAULT NULL,
+	batch_rows integer DEFAULT 200000, max_rows bigint DEFAULT NULL,
 	max_time interval DEFAULT NULL, lock_timeout interval DEFAULT '5 seconds',
 	plan_digest text DEFAULT NULL, dry_run boolean DEFAULT false)
 AS 'MODULE_PATHNAME', 'custodian_run'

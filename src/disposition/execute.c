@@ -52,6 +52,7 @@
  * and assumes the worst of hashing them; it would rather hash the table's rows
  * and give them back in the order of the clients, each from another page.  With
  * operators that cost next to nothing it hashes the smaller side: the facts.
+ * A merge join would sort by the clients as well, and is out of the question.
  * Such a statement is maintenance, and has maintenance_work_mem for its hashes.
  */
 #define SCAN_OPERATOR_COST "0.0001"
@@ -246,6 +247,8 @@ cust_run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 	{
 		(void) set_config_option("cpu_operator_cost", SCAN_OPERATOR_COST,
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("enable_mergejoin", "off",
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		(void) set_config_option("work_mem", psprintf("%dkB", maintenance_work_mem),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	}
@@ -325,7 +328,7 @@ forget_marks(const CustBatch *batch, List *keys)
  */
 static void
 destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
-		const CustPart *part, CustBatchResult *result)
+		CustPart *part, CustBatchResult *result)
 {
 	StringInfoData sql;
 	char	   *due;
@@ -334,6 +337,9 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	ListCell   *cell;
 	int64		rows;
 
+	cust_settle(book, part, "destroy");
+	if (part->facts == NIL)
+		return;
 	due = cust_due_sql(book, step, part, "destroy");
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "DELETE FROM %s AS t USING %s WHERE %s",
@@ -356,7 +362,7 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 tally->keyed ? cust_row_key_sql(step->row_key, "t") : "",
 					 tally->keyed ? ", " : "");
 
-	cust_facts_args(&args, book, list_make1(unconstify(CustPart *, part)));
+	cust_facts_args(&args, book, list_make1(part));
 	cust_run_statement(step, sql.data, &args,
 				  batch->together || wants_whole_statements(batch->relid) ?
 				  0 : batch->limit - result->rows,

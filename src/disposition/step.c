@@ -377,12 +377,73 @@ cust_due_sql(const CustBook *book, const CustStep *step, const CustPart *part,
 {
 	if (cust_part_block(step, part))
 		return pstrdup("false");
+	if (part->settled)
+		return cust_belongs_sql(step, part);
 	return psprintf("%s AND %s%s AND %s AND %s",
 					cust_belongs_sql(step, part),
 					part->alone ? "" :
 					psprintf("NOT f.held AND %s AND ", cust_ended_sql()),
 					cust_past_sql(book, part), cust_consistent_sql(book, part),
 					cust_disposition_sql(book, part, disposition));
+}
+
+/*
+ * cust_settle
+ *		Where all that decides is known of the client, ask it once for each
+ *		client and not for each row: only clients of whom rows are due stay in
+ *		the part, and cust_due_sql() need not ask any more.
+ *
+ * The part is alone (see cust_part_alone()).
+ */
+void
+cust_settle(const CustBook *book, CustPart *part, const char *disposition)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ListCell   *cell;
+	char	   *condition;
+	CustArgs	args = {0};
+	CustIdentity me;
+	uint64		n;
+	List	   *due = NIL;
+	int			next = 0;
+	MemoryContext old;
+
+	Assert(part->alone);
+	foreach(cell, part->rules)
+	{
+		CustRule   *rule = lfirst(cell);
+
+		if (strcmp(rule->anchor, "contract_end") != 0 &&
+			strcmp(rule->anchor, "permanent") != 0)
+			return;
+	}
+	condition = psprintf("%s AND %s AND %s", cust_past_sql(book, part),
+						 cust_consistent_sql(book, part),
+						 cust_disposition_sql(book, part, disposition));
+	cust_facts_args(&args, book, list_make1(part));
+	cust_enter_custodian(&me);
+	SPI_connect();
+	n = cust_sql_limit(psprintf("SELECT f.client_no FROM %s WHERE %s ORDER BY 1",
+								cust_facts_sql(psprintf("f.client_no %s", condition)),
+								condition), &args, SPI_OK_SELECT, true, 0);
+	old = MemoryContextSwitchTo(context);
+	/* the facts are in the order of the clients' numbers, too */
+	for (uint64 i = 0; i < n; i++)
+		for (; next < list_length(part->facts); next++)
+		{
+			CustFact   *fact = list_nth(part->facts, next);
+
+			if (fact->client_no == cust_int8(i, 1, 0))
+			{
+				due = lappend(due, fact);
+				break;
+			}
+		}
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	cust_leave(&me);
+	part->facts = due;
+	part->settled = true;
 }
 
 /*

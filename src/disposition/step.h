@@ -37,6 +37,7 @@ extern char *cust_disposition_sql(const CustBook *book, const CustPart *part,
 								  const char *disposition);
 extern char *cust_due_sql(const CustBook *book, const CustStep *step,
 						  const CustPart *part, const char *disposition);
+extern void cust_settle(const CustBook *book, CustPart *part, const char *disposition);
 extern char *cust_references_sql(const CustForeignKey *fk, const CustStep *parent);
 extern char *cust_same_row_sql(const CustStep *step, const char *a, const char *b);
 extern char *cust_has_key_sql(const CustStep *step, const char *key);

@@ -23,7 +23,7 @@
 #include "retention/client.h"
 
 /* Clients to look at. */
-#define SURVEY_CLIENTS 16
+#define SURVEY_CLIENTS 4
 
 /*
  * Share of a table's rows from which reading the whole table is cheaper than

@@ -690,7 +690,7 @@ read_arguments(FunctionCallInfo fcinfo, Run *run)
 
 	if (client)
 		run->client_no = cust_find_client(client, false);
-	run->batch_rows = PG_ARGISNULL(1) ? 100000 : PG_GETARG_INT32(1);
+	run->batch_rows = PG_ARGISNULL(1) ? 200000 : PG_GETARG_INT32(1);
 	if (run->batch_rows < 1 || run->batch_rows > 10000000)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

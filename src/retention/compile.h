@@ -32,6 +32,7 @@ typedef struct CustPart
 	bool		has_maximum;	/* some contract asks for a shorter maximum */
 	List	   *facts;			/* of CustFact */
 	bool		alone;			/* see cust_part_alone() */
+	bool		settled;		/* see cust_settle() */
 } CustPart;
 
 /* How the client of a row is found. */

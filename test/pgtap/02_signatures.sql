@@ -89,7 +89,7 @@ INSERT INTO expected VALUES
 		'root regclass, preview boolean DEFAULT false, OUT depth integer, OUT relation regclass, OUT client text, '
 		'OUT via text, OUT parent regclass, OUT status text', 'SETOF record'),
 	('run', 'p',
-		'IN client text DEFAULT NULL::text, IN batch_rows integer DEFAULT 100000, IN max_rows bigint DEFAULT NULL::bigint, '
+		'IN client text DEFAULT NULL::text, IN batch_rows integer DEFAULT 200000, IN max_rows bigint DEFAULT NULL::bigint, '
 		'IN max_time interval DEFAULT NULL::interval, IN lock_timeout interval DEFAULT ''00:00:05''::interval, '
 		'IN plan_digest text DEFAULT NULL::text, IN dry_run boolean DEFAULT false', NULL),
 	('schedule', 'f', 'cron text DEFAULT ''30 2 * * *''::text', 'bigint'),

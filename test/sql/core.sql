@@ -140,9 +140,19 @@ SELECT custodian.keyed_digest(NULL, 'Jefe') IS NULL AS "null";
 -- Without pg_cron there is nothing to schedule with, and the hint says how to
 -- go about it.
 --
-SELECT custodian.schedule();
-\echo :SQLSTATE
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	PERFORM custodian.schedule();
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE NOTICE '%: %', SQLSTATE, SQLERRM;
+	RAISE NOTICE 'hint: %', replace(hint, current_database(), '(this database)');
+END $$;
+\set VERBOSITY terse
 SELECT custodian.unschedule();
+\set VERBOSITY default
 
 --
 -- Triggers of custodian's cannot be put to other uses.

@@ -68,16 +68,24 @@ sub git_clean
 
 # --------------------------------------------------------------- make demo
 my $tmp = PostgreSQL::Test::Utils::tempdir_short;
+my ($load) = -r '/proc/loadavg' ? slurp_file('/proc/loadavg') =~ /^([0-9.]+)/ : 0;
 my $begin = time;
 my ($status, $out, $err) = run_in_copy(
 	command => [ 'make', 'demo', "PG_CONFIG=$pg_config" ],
 	env => { TMPDIR => $tmp },
-	timeout => 180);
+	timeout => 300);
 my $took = time - $begin;
 is($status, 0, 'make demo works') or diag($err);
-cmp_ok($took, '<', 120, 'make demo takes less than two minutes');
-unlike("$out$err", qr/\b(?:ERROR|FATAL|PANIC):/, 'make demo: no error in what it shows');
-like($out, qr/\S.*\n.*\S.*\n/, 'make demo shows something');
+SKIP:
+{
+	skip 'the machine is busy with other things', 1 if $load > 1;
+	cmp_ok($took, '<', 120, 'make demo takes less than two minutes');
+}
+# what the guard refuses is part of the play
+unlike("$out$err", qr/\b(?:FATAL|PANIC|WARNING):/, 'make demo: nothing goes wrong in what it shows');
+unlike("$out$err", qr/\bERROR:  (?!cannot )/, 'make demo: but for what the guard refuses');
+like($out, qr/^.*verify\(\).*\|\s*0 \|\s*0 \| yes\s*$/m, 'make demo ends with the verified audit');
+unlike($out, qr/\|\s*no\s*$/m, 'make demo: the reckoning holds in every line');
 git_clean('make demo');
 opendir(my $dir, $tmp) or die $!;
 is(join(' ', grep { !/^\.\.?$/ } readdir $dir), '', 'make demo leaves no file behind');
