@@ -44,6 +44,7 @@
 #include "core/spi.h"
 #include "disposition/batch.h"
 #include "disposition/guard.h"
+#include "disposition/plan.h"
 #include "disposition/step.h"
 #include "retention/client.h"
 
@@ -327,8 +328,8 @@ forget_marks(const CustBatch *batch, List *keys)
  *		Delete due rows of one part that no row refers to any more.
  */
 static void
-destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
-		CustPart *part, CustBatchResult *result)
+destroy(const CustBatch *batch, const CustBook *book, List *steps,
+		const CustStep *step, CustPart *part, CustBatchResult *result)
 {
 	StringInfoData sql;
 	char	   *due;
@@ -345,6 +346,9 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	appendStringInfo(&sql, "DELETE FROM %s AS t USING %s WHERE %s",
 					 step->adoption->relname,
 					 cust_from_sql(step, psprintf("f.client_no %s", due)), due);
+	if (batch->together)
+		appendStringInfo(&sql, " AND (%s)::pg_catalog.text = ANY ($11)",
+						 cust_row_key_sql(step->row_key, "t"));
 	if (batch->end > 0)
 		appendStringInfo(&sql, " AND t.ctid >= '(%u,0)' AND t.ctid < '(%u,0)'",
 						 batch->begin, batch->end);
@@ -363,6 +367,9 @@ destroy(const CustBatch *batch, const CustBook *book, const CustStep *step,
 					 tally->keyed ? ", " : "");
 
 	cust_facts_args(&args, book, list_make1(part));
+	if (batch->together)
+		cust_arg(&args, TEXTARRAYOID,
+				 PointerGetDatum(cust_going_keys(book, steps, part)), false);
 	cust_run_statement(step, sql.data, &args,
 				  batch->together || wants_whole_statements(batch->relid) ?
 				  0 : batch->limit - result->rows,
@@ -404,6 +411,7 @@ static void
 execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 {
 	CustBook   *book;
+	List	   *steps;
 	CustStep   *step;
 	CustScope	scope = {0};
 	CustIdentity me;
@@ -432,7 +440,8 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 	lock_tables(batch);
 
 	book = cust_book_open(cust_today());
-	step = cust_step_of(cust_steps(book), batch->relid);
+	steps = cust_steps(book);
+	step = cust_step_of(steps, batch->relid);
 	if (step == NULL || step->path == NULL)
 		return;					/* released or dropped meanwhile, or cut off */
 	if (is_anonymize)
@@ -454,7 +463,7 @@ execute(const CustBatch *batch, CustBatchResult *result, volatile bool *locked)
 		else if (!is_anonymize)
 		{
 			if (result->rows < batch->limit)
-				destroy(batch, book, step, part, result);
+				destroy(batch, book, steps, step, part, result);
 		}
 		else if (part->class->position == batch->position &&
 				 strcmp(part->basis, batch->basis) == 0)

@@ -747,6 +747,43 @@ judge_update(const Compiled *compiled, TriggerData *trigger)
 	}
 }
 
+/*
+ * forget_mark
+ *		A row that the application deletes takes its mark of anonymization along:
+ *		a later row with the same key is another one.
+ */
+static void
+forget_mark(const Compiled *compiled, TriggerData *trigger)
+{
+	CustIdentity me;
+	CustArgs	row = {0};
+	CustArgs	mark = {0};
+	MemoryContext context = CurrentMemoryContext;
+	List	   *row_key = cust_row_key(compiled->adoption->relid);
+	char	   *key = NULL;
+
+	if (row_key == NIL)
+		return;
+	cust_arg(&row, compiled->row_type,
+			 heap_copy_tuple_as_datum(trigger->tg_trigtuple,
+									  RelationGetDescr(trigger->tg_relation)), false);
+	cust_enter_owner(&me, compiled->adoption->owner);
+	SPI_connect();
+	if (cust_sql_one(psprintf("SELECT %s FROM (SELECT ($1).*) AS t",
+							  cust_row_key_sql(row_key, "t")), &row))
+		key = MemoryContextStrdup(context, cust_str(0, 1));
+	SPI_finish();
+	cust_leave(&me);
+	cust_arg_oid(&mark, compiled->adoption->relid);
+	cust_arg_text(&mark, key);
+	cust_enter_custodian(&me);
+	SPI_connect();
+	cust_sql("DELETE FROM custodian.anonymized WHERE relation = $1 AND row_key = $2",
+			 &mark, SPI_OK_DELETE);
+	SPI_finish();
+	cust_leave(&me);
+}
+
 /* The judgement on a DELETE: an error where it is refused. */
 static void
 judge_delete(const Compiled *compiled, TriggerData *trigger)
@@ -772,6 +809,8 @@ judge_delete(const Compiled *compiled, TriggerData *trigger)
 					false);
 	if (verdict.held || verdict.retained)
 		refuse(compiled, &verdict, "delete");
+	if (compiled->adoption->techniques != NIL)
+		forget_mark(compiled, trigger);
 }
 
 /*

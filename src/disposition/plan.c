@@ -229,6 +229,20 @@ going_rows(Planning *planning, Oid relid)
 	return going;
 }
 
+/*
+ * cust_going_keys
+ *		Keys (texts of text[]) of the rows of one part that can go together: due,
+ *		and no row that stays refers to any of them.
+ */
+ArrayType *
+cust_going_keys(const CustBook *book, List *steps, CustPart *part)
+{
+	Planning	planning = {.book = book,.steps = steps,.parts = list_make1(part)};
+
+	cust_facts_args(&planning.facts, book, planning.parts);
+	return going_rows(&planning, part->adoption->relid)->keys;
+}
+
 /* The statement that counts a part's rows (those that pass a filter) by fate. */
 static char *
 part_sql(const Planning *planning, const CustStep *step, const CustPart *part,

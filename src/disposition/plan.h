@@ -30,6 +30,7 @@ typedef struct CustPlanLine
 
 extern DateADT cust_day_argument(FunctionCallInfo fcinfo, int argument);
 extern List *cust_plan_lines(const CustBook *book, List *steps, List *parts);
+extern ArrayType *cust_going_keys(const CustBook *book, List *steps, CustPart *part);
 extern CustPlanLine *cust_plan_row(const CustBook *book, List *steps, List *parts,
 								   const CustPart *part, ArrayType *key);
 extern char *cust_plan_digest(const char *client_key, DateADT day);

@@ -462,8 +462,8 @@ destroy_by_clients(Run *run, CustBatch *batch, const CustSurvey *survey,
 /*
  * destroy_circles
  *		Due rows that are left refer to each other in a circle, or are referred
- *		to by rows that stay.  Try all of one client's at once; where the foreign
- *		key objects, they stay.
+ *		to by rows that stay.  The former go together, for one client after the
+ *		other.
  */
 static void
 destroy_circles(Run *run, Oid relid, ArrayType *group)

@@ -224,7 +224,11 @@ custodian_adopt_tree(PG_FUNCTION_ARGS)
 		Datum		values[6];
 		bool		nulls[6] = {0};
 
+		const char *status;
+
 		branch = lfirst(cell);
+		/* first: it tells how a table that was adopted before is reached */
+		status = adopt_branch(book, tree, branch, preview);
 		values[0] = Int32GetDatum(branch->depth);
 		values[1] = ObjectIdGetDatum(branch->relid);
 		nulls[2] = branch->client == NIL;
@@ -235,7 +239,7 @@ custodian_adopt_tree(PG_FUNCTION_ARGS)
 			CStringGetTextDatum(cust_column_list(branch->via, NULL));
 		nulls[4] = !OidIsValid(branch->parent);
 		values[4] = ObjectIdGetDatum(branch->parent);
-		values[5] = CStringGetTextDatum(adopt_branch(book, tree, branch, preview));
+		values[5] = CStringGetTextDatum(status);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
