@@ -10,5 +10,5 @@ build || die "the build failed"
 cluster_start demo fast
 as_user "$BINDIR/createdb" demo
 cd "$SRC/test/demo"
-psql -d demo -f demo.sql
+psql -d demo <demo.sql
 cd "$WORK"

@@ -85,11 +85,12 @@ stays_sql(const Planning *planning, const CustStep *parent, const CustForeignKey
 {
 	CustStep   *child = cust_step_of(planning->steps, fk->adopted);
 
-	return psprintf("EXISTS (SELECT FROM %s AS c WHERE %s AND NOT "
-					"(%s)::pg_catalog.text = ANY ($%d))",
-					cust_relation_name(fk->child), cust_references_sql(fk, parent),
+	/* NOT EXISTS, not <> ALL: the planner takes that for next to no rows */
+	return psprintf("EXISTS (SELECT FROM %s AS c WHERE %s AND NOT EXISTS "
+					"(SELECT FROM unnest($%d) AS g(key) WHERE g.key = (%s)::pg_catalog.text))",
+					cust_relation_name(fk->child), cust_references_sql(fk, parent), param,
 					child->row_key ? cust_row_key_sql(child->row_key, "c") :
-					"NULL::pg_catalog.text[]", param);
+					"NULL::pg_catalog.text[]");
 }
 
 /* The facts, then the keys that go of the child of each inbound key. */
@@ -155,10 +156,10 @@ drop_referenced(Planning *planning, const CustStep *step, Going *going,
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT (%s)::pg_catalog.text FROM %s AS t "
-					 "WHERE (%s)::pg_catalog.text = ANY ($1) AND NOT %s",
+	appendStringInfo(&sql, "SELECT (%s)::pg_catalog.text FROM unnest($1) AS k(key), "
+					 "%s AS t WHERE %s AND NOT %s",
 					 cust_row_key_sql(step->row_key, "t"), step->adoption->relname,
-					 cust_row_key_sql(step->row_key, "t"),
+					 cust_has_key_sql(step, "(k.key)::pg_catalog.text[]"),
 					 stays_sql(planning, step, fk, 1));
 	for (;;)
 	{
