@@ -260,11 +260,15 @@ may_go_on(Run *run)
 	return run->state == NULL;
 }
 
-/* Rows that the next batch may touch. */
+/*
+ * Rows that the next batch may touch: some more than asked for, since what a
+ * range of blocks has is an estimate, and to come back for the rest of it
+ * costs a second look at all of it.
+ */
 static long
 batch_limit(const Run *run)
 {
-	int64		limit = run->batch_rows;
+	int64		limit = run->batch_rows + run->batch_rows / 2;
 
 	if (run->max_rows)
 		limit = Min(limit, run->max_rows - run->rows);
@@ -408,9 +412,10 @@ survey_table(Run *run, Oid relid, ArrayType *group, CustSurvey *survey)
 static int64
 destroy_by_blocks(Run *run, CustBatch *batch, const CustSurvey *survey)
 {
-	/* as many blocks as should have a batch of due rows, and not many more */
+	/* batches of equal size, of about as many due rows as asked for */
 	double		due = Max(survey->due_per_block, survey->rows_per_block / 100);
-	double		width = Max(0.9 * run->batch_rows / due, 1);
+	double		portions = Max(rint(survey->blocks * due / run->batch_rows), 1);
+	double		width = Max(ceil(survey->blocks / portions), 1);
 	int64		total = 0;
 
 	for (double begin = 0; begin < survey->blocks && run->state == NULL;)

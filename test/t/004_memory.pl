@@ -12,9 +12,20 @@ $node->init;
 $node->append_conf('postgresql.conf', 'autovacuum = off');
 $node->start;
 
+# PostgreSQL 18 names a context's parent by its place in a path.
+my $view = $node->pg_version >= 18 ? <<'NEW' : <<'OLD';
+CREATE VIEW context AS
+SELECT c.name, p.name AS parent, c.total_bytes, c.used_bytes
+FROM pg_backend_memory_contexts AS c
+	LEFT JOIN pg_backend_memory_contexts AS p ON p.level = c.level - 1 AND p.path = c.path[:c.level - 1];
+NEW
+CREATE VIEW context AS
+SELECT name, parent, total_bytes, used_bytes FROM pg_backend_memory_contexts;
+OLD
+
 # The backend measures itself, from a trigger, a few times in each batch:
 # pg_backend_memory_contexts is about one's own process.
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION custodian CASCADE;
 CREATE TABLE client (id integer PRIMARY KEY);
 CREATE TABLE voucher (id integer PRIMARY KEY, client_id integer NOT NULL REFERENCES client, note text);
@@ -23,17 +34,18 @@ CREATE TABLE person (id integer PRIMARY KEY, client_id integer NOT NULL REFERENC
 CREATE INDEX ON person (client_id);
 
 CREATE TABLE memory (n integer GENERATED ALWAYS AS IDENTITY, what text, total bigint, own bigint);
-CREATE FUNCTION measure(what text) RETURNS void LANGUAGE sql AS $$
+$view
+CREATE FUNCTION measure(what text) RETURNS void LANGUAGE sql AS \$\$
 	INSERT INTO public.memory (what, total, own)
 	SELECT what, sum(total_bytes),
-		sum(used_bytes) FILTER (WHERE name LIKE 'custodian%' OR name = 'PortalContext' OR parent = 'PortalContext')
-	FROM pg_backend_memory_contexts
-$$;
-CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$
+		sum(used_bytes) FILTER (WHERE name LIKE 'custodian%' OR 'PortalContext' IN (name, parent))
+	FROM public.context
+\$\$;
+CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS \$\$
 BEGIN
 	PERFORM public.measure(TG_TABLE_NAME || ' ' || TG_OP);
 	RETURN NULL;
-END $$;
+END \$\$;
 CREATE TRIGGER measure AFTER DELETE ON voucher FOR EACH ROW
 	WHEN (old.id % 50 = 0) EXECUTE FUNCTION measure();
 CREATE TRIGGER measure AFTER UPDATE ON person FOR EACH ROW
