@@ -500,6 +500,7 @@ read_foreign_key(HeapTuple tuple, TupleDesc desc)
 	CustForeignKey *fk = palloc0(sizeof(CustForeignKey));
 	ListCell   *cell;
 
+	fk->constraint = con->oid;
 	fk->name = pstrdup(NameStr(con->conname));
 	fk->child = cust_top_relation(con->conrelid);
 	fk->parent = cust_top_relation(con->confrelid);

@@ -12,6 +12,7 @@
 /* One foreign key; for partitioned tables the one at the top. */
 typedef struct CustForeignKey
 {
+	Oid			constraint;
 	char	   *name;
 	Oid			child;
 	Oid			parent;

@@ -14,6 +14,7 @@
 #include "audit/audit.h"
 #include "audit/row_digest.h"
 #include "disposition/execute.h"
+#include "disposition/reference.h"
 #include "disposition/step.h"
 
 /* Rows of one client in a batch. */
@@ -38,6 +39,7 @@ typedef struct Tally
 	ClientRows *current;
 	bool		keyed;			/* the row's key comes before the client */
 	List	   *keys;			/* of ArrayType *, where keyed */
+	List	   *references;		/* of CustReference */
 } Tally;
 
 extern Tally *cust_tally_create(void);

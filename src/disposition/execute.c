@@ -98,6 +98,13 @@ tally_receive(TupleTableSlot *slot, DestReceiver *self)
 	tally->current->rows++;
 	cust_manifest_add(tally->manifest, tally->writer, slot->tts_values,
 					  slot->tts_isnull);
+	if (tally->references)
+	{
+		MemoryContext old = MemoryContextSwitchTo(tally->context);
+
+		cust_reference_add(tally->references, slot->tts_values, slot->tts_isnull);
+		MemoryContextSwitchTo(old);
+	}
 	return true;
 }
 
@@ -254,14 +261,14 @@ cust_run_statement(const CustStep *step, const char *sql, const CustArgs *args,
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	}
 	SPI_connect();
-	cust_guard_exempt(options.dest);
+	cust_guard_exempt(options.dest, tally->references);
 	PG_TRY();
 	{
 		rc = SPI_execute_extended(sql, &options);
 	}
 	PG_FINALLY();
 	{
-		cust_guard_exempt(NULL);
+		cust_guard_exempt(NULL, NIL);
 	}
 	PG_END_TRY();
 	if (rc != SPI_OK_DELETE_RETURNING && rc != SPI_OK_UPDATE_RETURNING)
@@ -362,6 +369,7 @@ destroy(const CustBatch *batch, const CustBook *book, List *steps,
 						 cust_relation_name(fk->child), cust_references_sql(fk, step));
 	}
 	tally->keyed = step->adoption->techniques != NIL;
+	tally->references = cust_references(step);
 	appendStringInfo(&sql, " RETURNING t.*, %s%sf.client_no",
 					 tally->keyed ? cust_row_key_sql(step->row_key, "t") : "",
 					 tally->keyed ? ", " : "");
@@ -375,6 +383,8 @@ destroy(const CustBatch *batch, const CustBook *book, List *steps,
 				  0 : batch->limit - result->rows,
 				  batch->end > 0, tally);
 	rows = (int64) cust_manifest_rows(tally->manifest);
+	if (rows > 0)
+		cust_references_check(step, tally->references);
 	if (rows > 0)
 		cust_batch_event(batch, part, tally);
 	if (tally->keys)

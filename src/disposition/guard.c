@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -38,6 +39,7 @@
 #include "core/setting.h"
 #include "core/spi.h"
 #include "disposition/guard.h"
+#include "disposition/reference.h"
 #include "disposition/step.h"
 #include "retention/client.h"
 #include "retention/expr.h"
@@ -47,6 +49,7 @@ PG_FUNCTION_INFO_V1(custodian_guard_truncate);
 
 /* Receiver of the statement that is exempt; see cust_guard_exempt(). */
 static DestReceiver *exempt = NULL;
+static List *exempt_references = NIL;
 static ExecutorStart_hook_type next_executor_start = NULL;
 
 /*
@@ -140,13 +143,30 @@ forget(Datum arg, Oid relid)
 }
 
 void
-cust_guard_exempt(DestReceiver *receiver)
+cust_guard_exempt(DestReceiver *receiver, List *references)
 {
 	exempt = receiver;
+	exempt_references = references;
+}
+
+/* Is it the trigger of a foreign key that the execution checks itself? */
+static bool
+checked_otherwise(const Trigger *trigger)
+{
+	ListCell   *cell;
+
+	if (trigger->tgfoid != F_RI_FKEY_NOACTION_DEL &&
+		trigger->tgfoid != F_RI_FKEY_RESTRICT_DEL)
+		return false;
+	foreach(cell, exempt_references)
+		if (((CustReference *) lfirst(cell))->fk->constraint == trigger->tgconstraint)
+			return true;
+	return false;
 }
 
 /*
- * Switch the guard off in a statement's own copy of a table's triggers.
+ * Switch the guard off in a statement's own copy of a table's triggers, and
+ * those of foreign keys that are checked for the whole batch.
  *
  * An AFTER trigger costs a second look at each row even where it has nothing
  * to say; the execution deletes rows by the million.
@@ -164,7 +184,8 @@ strip_guard(ResultRelInfo *rel)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (strcmp(trigger->tgname, CUST_GUARD_ROW_TRIGGER) == 0)
+		if (strcmp(trigger->tgname, CUST_GUARD_ROW_TRIGGER) == 0 ||
+			checked_otherwise(trigger))
 			trigger->tgenabled = TRIGGER_DISABLED;
 		else if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_AFTER(trigger->tgtype))
 		{

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "tcop/dest.h"
 
 #define CUST_GUARD_ROW_TRIGGER "custodian_guard"
@@ -18,8 +19,10 @@ extern void cust_guard_remove(Oid relid);
 
 /*
  * The statement that sends its rows to this receiver needs no guard: it has
- * the rules in its WHERE clause.  NULL takes that back.
+ * the rules in its WHERE clause.  Nor does it need the triggers of the foreign
+ * keys that are checked for the whole batch (reference.h).  NULL takes that
+ * back.
  */
-extern void cust_guard_exempt(DestReceiver *receiver);
+extern void cust_guard_exempt(DestReceiver *receiver, List *references);
 
 #endif							/* CUST_GUARD_H */
