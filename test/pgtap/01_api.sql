@@ -8,7 +8,7 @@
 SET client_min_messages = warning;
 SET extra_float_digits = 1;
 BEGIN;
-SELECT plan(72);
+SELECT plan(71);
 
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid
@@ -257,25 +257,12 @@ SELECT set_eq(
 		AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = r.oid AND k.contype = 'p')$$,
 	ARRAY['custodian.return_confirmation'],
 	'every table but one has a primary key');
--- Without an index, deleting a referenced row reads the referencing table:
---   record_class   classes are few, and are not deleted but with the extension
---   hold, client_case   their index on client_no is partial, for what stands or
---                       is open; clients are not deleted
-SELECT set_eq(
-	$$SELECT k.conrelid::regclass || '.' || a.attname
-	  FROM pg_constraint AS k JOIN relation AS r ON r.oid = k.conrelid
-		JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-	  WHERE k.contype = 'f' AND NOT EXISTS (
-		SELECT FROM pg_index AS i
-		WHERE i.indrelid = k.conrelid AND i.indpred IS NULL AND i.indisvalid
-			AND (string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(k.conkey)] @> k.conkey)$$,
-	ARRAY['custodian.adopted_class.record_class', 'custodian.contract_term.record_class',
-		'custodian.hold.client_no', 'custodian.client_case.client_no'],
-	'every foreign key has an index but these');
+-- pg_restore --jobs loads the data of extension tables in any order, so nothing
+-- of ours may refer to anything else of ours.
 SELECT is_empty(
 	$$SELECT k.conrelid::regclass, k.conname FROM pg_constraint AS k JOIN relation AS r ON r.oid = k.conrelid
-	  WHERE k.contype = 'f' AND (k.confdeltype <> 'a' OR k.confupdtype <> 'a' OR NOT k.convalidated)$$,
-	'no foreign key of ours deletes or changes rows by itself');
+	  WHERE k.contype = 'f'$$,
+	'no table of ours has a foreign key');
 SELECT results_eq(
 	$$SELECT r.oid::regclass::text FROM relation AS r JOIN pg_am AS a ON a.oid = r.relam
 	  WHERE a.amname = 'custodian_immutable'$$,

@@ -97,7 +97,7 @@ is( $node->safe_psql('postgres',
 	'30000|10000', 'all rows were due');
 is($stdout, "\n\n0", 'no memory context of the run is left');
 cmp_ok($node->safe_psql('postgres', 'SELECT batches FROM custodian.run_log WHERE run_no = 1'),
-	'>=', 400, 'in hundreds of batches');
+	'>=', 200, 'in hundreds of batches');
 for my $what ('voucher DELETE', 'person UPDATE')
 {
 	# all contexts of the backend, caches too; and what the call itself has in use
