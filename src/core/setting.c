@@ -3,7 +3,7 @@
  *	  Settings of the installation, and the day on which we are.
  *
  * A setting is a row of custodian.setting.  Its SQL functions, which audit a
- * change, are in retention/rules.c: core knows nothing of the audit.
+ * change, are in retention/configure.c: core knows nothing of the audit.
  */
 #include "postgres.h"
 

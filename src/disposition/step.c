@@ -197,6 +197,7 @@ cust_steps(const CustBook *book)
 		if (next == NULL)
 		{
 			/* a circle: its tables are blocked, those above it are not */
+			next = linitial(left);
 			foreach(cell, left)
 				if (reaches(left, lfirst(cell), lfirst(cell), NIL))
 				{

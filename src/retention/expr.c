@@ -97,15 +97,14 @@ analyze(Relation rel, const char *condition, const char *argument)
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *item;
 	Node	   *node;
-	ErrorContextCallback callback = {
-		.previous = error_context_stack,
-		.callback = transpose_position,
-		.arg = unconstify(char *, condition)
-	};
+	ErrorContextCallback callback;
 
 	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock,
 										 makeAlias("t", NIL), false, true);
 	addNSItemToQuery(pstate, item, false, true, true);
+	callback.previous = error_context_stack;
+	callback.callback = transpose_position;
+	callback.arg = unconstify(char *, condition);
 	error_context_stack = &callback;
 	node = transformExpr(pstate, parse_expression(condition, argument),
 						 EXPR_KIND_CHECK_CONSTRAINT);

@@ -1,7 +1,7 @@
 /*
  * rules.c
- *	  SQL functions on record classes, retention rules, contract terms, law
- *	  packs and settings.
+ *	  SQL functions on record classes, retention rules, contract terms and law
+ *	  packs.
  */
 #include "postgres.h"
 
@@ -18,104 +18,12 @@
 #include "core/spi.h"
 #include "retention/book.h"
 
-PG_FUNCTION_INFO_V1(custodian_configure);
-PG_FUNCTION_INFO_V1(custodian_current_setting);
-PG_FUNCTION_INFO_V1(custodian_today);
-PG_FUNCTION_INFO_V1(custodian_pause);
-PG_FUNCTION_INFO_V1(custodian_resume);
 PG_FUNCTION_INFO_V1(custodian_create_record_class);
 PG_FUNCTION_INFO_V1(custodian_set_custody_basis);
 PG_FUNCTION_INFO_V1(custodian_create_rule);
 PG_FUNCTION_INFO_V1(custodian_set_rule_mode);
 PG_FUNCTION_INFO_V1(custodian_load_law_pack);
 PG_FUNCTION_INFO_V1(custodian_set_contract_term);
-
-/*
- * check_setting_free
- *		Error where the setting decides dates of rules in compliance mode.
- */
-static void
-check_setting_free(const char *name)
-{
-	CustBook   *book;
-	ListCell   *cell;
-
-	if (strcmp(name, "fiscal_year_start") != 0 && strcmp(name, "time_zone") != 0)
-		return;
-	book = cust_book_open(cust_today());
-	foreach(cell, book->rules)
-	{
-		CustRule   *rule = lfirst(cell);
-
-		if (strcmp(rule->mode, "compliance") == 0 &&
-			(strcmp(name, "time_zone") == 0 ||
-			 strcmp(rule->anchor, "fiscal_year_end") == 0))
-			ereport(ERROR,
-					(errcode(ERRCODE_CUST_RULE_CONFLICT),
-					 errmsg("cannot change setting \"%s\": rule \"%s\" is in compliance mode",
-							name, rule->name),
-					 errhint("Its dates would move.")));
-	}
-}
-
-/* Store a setting and say so in the audit. */
-static void
-configure(const char *function, const char *name, const char *value)
-{
-	CustEvent  *event;
-
-	cust_prevent_read_only(function);
-	cust_book_lock();
-	check_setting_free(name);
-	cust_setting_store(name, value);
-	event = cust_event("configure");
-	cust_event_name(event, "setting", name);
-	cust_event_name(event, "value", value);
-	cust_event_write(event);
-	cust_book_changed();
-}
-
-/*
- * configure(setting text, value text)
- *		Change a setting of the installation.
- */
-Datum
-custodian_configure(PG_FUNCTION_ARGS)
-{
-	configure("custodian.configure()", cust_need_text(fcinfo, 0, "setting"),
-			  cust_need_text(fcinfo, 1, "value"));
-	PG_RETURN_VOID();
-}
-
-/* current_setting(setting text): the value in force. */
-Datum
-custodian_current_setting(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(cust_setting(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
-}
-
-/* today(): the day against which dates are judged. */
-Datum
-custodian_today(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATEADT(cust_today());
-}
-
-/* pause(): let no batch begin. */
-Datum
-custodian_pause(PG_FUNCTION_ARGS)
-{
-	configure("custodian.pause()", "paused", "on");
-	PG_RETURN_VOID();
-}
-
-/* resume(): take pause() back. */
-Datum
-custodian_resume(PG_FUNCTION_ARGS)
-{
-	configure("custodian.resume()", "paused", "off");
-	PG_RETURN_VOID();
-}
 
 /* Place of the word in a list that ends with NULL; -1 where it is not in it. */
 static int
@@ -414,8 +322,9 @@ interval_arg(CustArgs *args, Interval *value)
 static char *
 stricter_mode(const char *a, const char *b)
 {
-	return unconstify(char *, mode_words[Max(word_index(a, mode_words),
-											 word_index(b, mode_words))]);
+	int			place = Max(word_index(a, mode_words), word_index(b, mode_words));
+
+	return unconstify(char *, mode_words[Max(place, 0)]);
 }
 
 /*
