@@ -30,18 +30,10 @@ typedef RelFileNode CustRelFileLocator;
 typedef RelFileLocator CustRelFileLocator;
 #endif
 
-/* 16 narrowed object_aclcheck from one function an object kind. */
+/* 16 put one ownership check in place of one for each kind of object. */
 #if PG_VERSION_NUM < 160000
-#define cust_function_aclcheck(oid, role, mode) \
-	pg_proc_aclcheck((oid), (role), (mode))
-#define cust_schema_aclcheck(oid, role, mode) \
-	pg_namespace_aclcheck((oid), (role), (mode))
 #define cust_relation_ownercheck(oid, role) pg_class_ownercheck((oid), (role))
 #else
-#define cust_function_aclcheck(oid, role, mode) \
-	object_aclcheck(ProcedureRelationId, (oid), (role), (mode))
-#define cust_schema_aclcheck(oid, role, mode) \
-	object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
 #define cust_relation_ownercheck(oid, role) \
 	object_ownercheck(RelationRelationId, (oid), (role))
 #endif

@@ -251,21 +251,6 @@ cust_column_list(List *columns, const char *alias)
 	return buf.data;
 }
 
-/* The same columns in the same order? */
-bool
-cust_same_columns(List *a, List *b)
-{
-	ListCell   *ca,
-			   *cb;
-
-	if (list_length(a) != list_length(b))
-		return false;
-	forboth(ca, a, cb, b)
-		if (strcmp(lfirst(ca), lfirst(cb)) != 0)
-			return false;
-	return true;
-}
-
 /* name[] of a list. */
 Datum
 cust_name_array(List *columns)

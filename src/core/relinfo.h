@@ -34,7 +34,6 @@ extern List *cust_columns(Oid relid, const char *columns, const char *argument);
 extern Oid	cust_column_type(Oid relid, const char *column);
 extern char *cust_type_name(Oid type);
 extern char *cust_column_list(List *columns, const char *alias);
-extern bool cust_same_columns(List *a, List *b);
 extern Datum cust_name_array(List *columns);
 extern List *cust_names_of(Datum name_array);
 

@@ -68,6 +68,32 @@ cust_make_secrets(ArrayType *client_nos)
 }
 
 /*
+ * Make keys and clients of the tuple table (text, bigint) the two arguments, in
+ * the current context.
+ */
+static void
+take_keys(CustArgs *keys, uint64 n)
+{
+	Datum	   *texts,
+			   *clients;
+
+	texts = palloc(sizeof(Datum) * Max(n, 1));
+	clients = palloc(sizeof(Datum) * Max(n, 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		texts[i] = CStringGetTextDatum(cust_str(i, 1));
+		clients[i] = Int64GetDatum(cust_int8(i, 2, 0));
+	}
+	keys->n = 0;
+	cust_arg(keys, TEXTARRAYOID,
+			 PointerGetDatum(construct_array(texts, (int) n, TEXTOID, -1, false,
+											 TYPALIGN_INT)), false);
+	cust_arg(keys, INT8ARRAYOID,
+			 PointerGetDatum(construct_array(clients, (int) n, INT8OID, 8,
+											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
+}
+
+/*
  * lock_keys
  *		Keys and clients of the next due rows of a part, locked, in order.
  *
@@ -84,8 +110,6 @@ lock_keys(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	CustIdentity me;
 	char	   *due = cust_due_sql(book, step, part, "anonymize");
 	uint64		n;
-	Datum	   *texts,
-			   *clients;
 	MemoryContext old;
 	bool		isnull;
 
@@ -110,21 +134,9 @@ lock_keys(const CustBatch *batch, const CustBook *book, const CustStep *step,
 	SPI_connect();
 	n = cust_sql_limit(sql.data, &args, SPI_OK_SELECT, false, batch->limit);
 	old = MemoryContextSwitchTo(context);
-	texts = palloc(sizeof(Datum) * Max(n, 1));
-	clients = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		texts[i] = CStringGetTextDatum(cust_str(i, 1));
-		clients[i] = Int64GetDatum(cust_int8(i, 2, 0));
-	}
+	take_keys(keys, n);
 	if (n > 0)
 		result->last = DatumGetArrayTypePCopy(cust_datum(n - 1, 1, &isnull));
-	cust_arg(keys, TEXTARRAYOID,
-			 PointerGetDatum(construct_array(texts, (int) n, TEXTOID, -1, false,
-											 TYPALIGN_INT)), false);
-	cust_arg(keys, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(clients, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	cust_leave(&me);
@@ -141,8 +153,6 @@ mark_keys(const CustBatch *batch, CustArgs *keys)
 	MemoryContext context = CurrentMemoryContext;
 	CustIdentity me;
 	uint64		n;
-	Datum	   *texts,
-			   *clients;
 	MemoryContext old;
 
 	cust_arg(keys, REGCLASSOID, ObjectIdGetDatum(batch->relid), false);
@@ -153,20 +163,7 @@ mark_keys(const CustBatch *batch, CustArgs *keys)
 				 "ON CONFLICT DO NOTHING RETURNING row_key, client_no",
 				 keys, SPI_OK_INSERT_RETURNING);
 	old = MemoryContextSwitchTo(context);
-	texts = palloc(sizeof(Datum) * Max(n, 1));
-	clients = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		texts[i] = CStringGetTextDatum(cust_str(i, 1));
-		clients[i] = Int64GetDatum(cust_int8(i, 2, 0));
-	}
-	keys->n = 0;
-	cust_arg(keys, TEXTARRAYOID,
-			 PointerGetDatum(construct_array(texts, (int) n, TEXTOID, -1, false,
-											 TYPALIGN_INT)), false);
-	cust_arg(keys, INT8ARRAYOID,
-			 PointerGetDatum(construct_array(clients, (int) n, INT8OID, 8,
-											 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), false);
+	take_keys(keys, n);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	cust_leave(&me);

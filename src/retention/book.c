@@ -312,10 +312,8 @@ cust_book_changed(void)
 {
 	Oid			relid = get_relname_relid("rule", cust_schema_oid());
 
+	cust_book_lock();			/* held already, but by whoever forgot */
 	if (OidIsValid(relid))
-	{
-		LockRelationOid(relid, RowExclusiveLock);
 		CacheInvalidateRelcacheByRelid(relid);
-	}
 	CommandCounterIncrement();
 }
